@@ -1,0 +1,111 @@
+package gather
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// ItemStatus is how one item ended.
+type ItemStatus string
+
+// The ways an item ends.
+const (
+	ItemSucceeded ItemStatus = "succeeded"
+	ItemFailed    ItemStatus = "failed"
+	ItemCanceled  ItemStatus = "canceled"
+)
+
+// Result is how one item ended. It is written once; only a retry of the whole
+// aggregation replaces the result of an item that failed or was canceled.
+type Result struct {
+	// Index is the item's position in the input, from 0.
+	Index int `json:"index" doc:"Position in the input, from 0."`
+	// Key is the client's own name for the item.
+	Key string `json:"key,omitempty" doc:"Your own name for the item."`
+	// URL is the request's URL as the client sent it.
+	URL string `json:"url" doc:"The URL as you sent it."`
+	// Status is how the item ended.
+	Status ItemStatus `json:"status" enum:"succeeded,failed,canceled" doc:"How the item ended."`
+	// HTTPStatus is the last response's status code; 0 means that none came.
+	HTTPStatus int `json:"http_status,omitempty" doc:"The last response's status code."`
+	// ContentType is the last response's Content-Type.
+	ContentType string `json:"content_type,omitempty" doc:"The last response's Content-Type."`
+	// Body is the response's JSON, or its text as a JSON string.
+	Body json.RawMessage `json:"body,omitempty" doc:"The response: JSON as JSON, text as a string."`
+	// BodyBase64 stands in place of Body where the response is binary.
+	BodyBase64 []byte `json:"body_base64,omitempty" doc:"The response where it is binary."`
+	// ElapsedMS spans from the first request sent to the end of the last, in milliseconds.
+	ElapsedMS float64 `json:"elapsed_ms" doc:"Milliseconds from the first attempt to the end of the last."`
+	// Attempts counts the requests sent.
+	Attempts int `json:"attempts" doc:"Requests sent."`
+	// Truncated tells that the body was over the limit and is cut.
+	Truncated bool `json:"truncated" doc:"The body was over the limit and is cut."`
+	// Error says why the item did not succeed.
+	Error *ItemError `json:"error,omitempty" doc:"Why the item did not succeed."`
+
+	// Run counts the times that the client had retried the aggregation when the
+	// result came about.
+	Run int `json:"-"`
+}
+
+// ItemError says why an item did not succeed.
+type ItemError struct {
+	Code    ErrorCode `json:"code" doc:"Machine-readable reason; RFC 9209 proxy error types where one fits." example:"http_response_timeout"`
+	Message string    `json:"message" doc:"The reason, for people."`
+}
+
+// ErrorCode is a machine-readable reason: the proxy error types of RFC 9209,
+// section 2.3, where one fits, else one of Gather's own.
+type ErrorCode string
+
+// Reasons from RFC 9209, section 2.3.
+const (
+	CodeDNSTimeout              ErrorCode = "dns_timeout"
+	CodeDNSError                ErrorCode = "dns_error"
+	CodeDestinationIPProhibited ErrorCode = "destination_ip_prohibited"
+	CodeDestinationUnroutable   ErrorCode = "destination_ip_unroutable"
+	CodeConnectionRefused       ErrorCode = "connection_refused"
+	CodeConnectionTerminated    ErrorCode = "connection_terminated"
+	CodeConnectionTimeout       ErrorCode = "connection_timeout"
+	CodeTLSProtocolError        ErrorCode = "tls_protocol_error"
+	CodeTLSCertificateError     ErrorCode = "tls_certificate_error"
+	CodeTLSAlertReceived        ErrorCode = "tls_alert_received"
+	CodeHTTPRequestError        ErrorCode = "http_request_error"
+	CodeHTTPResponseIncomplete  ErrorCode = "http_response_incomplete"
+	CodeHTTPHeaderSectionSize   ErrorCode = "http_response_header_section_size"
+	CodeHTTPContentCoding       ErrorCode = "http_response_content_coding"
+	CodeHTTPResponseTimeout     ErrorCode = "http_response_timeout"
+	CodeHTTPUpgradeFailed       ErrorCode = "http_upgrade_failed"
+	CodeHTTPProtocolError       ErrorCode = "http_protocol_error"
+	CodeProxyLoopDetected       ErrorCode = "proxy_loop_detected"
+	CodeProxyInternalError      ErrorCode = "proxy_internal_error"
+)
+
+// Gather's own reasons.
+const (
+	// CodeHTTPStatus is an answer with a status code that the client does not want.
+	CodeHTTPStatus ErrorCode = "http_status"
+	// CodeDeadlineExceeded is the end of the aggregation's deadline.
+	CodeDeadlineExceeded ErrorCode = "deadline_exceeded"
+	// CodeCanceled is the client's own cancel.
+	CodeCanceled ErrorCode = "canceled"
+	// CodeWorkerLost is a request whose workers died with it, again and again.
+	CodeWorkerLost ErrorCode = "worker_lost"
+)
+
+// Milliseconds is d in the unit of every `…_ms` field, to the microsecond.
+func Milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}
+
+// Line is the result as one line of JSON, without a line end.
+func (r *Result) Line() ([]byte, error) {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), nil
+}
