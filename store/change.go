@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"gather"
+)
+
+// Cancel ends an unfinished aggregation as canceled; what has a result keeps it.
+// It returns ErrNotFound or ErrFinished.
+func (s *Store) Cancel(ctx context.Context, id string) (*gather.Aggregation, error) {
+	if !validID(id) {
+		return nil, gather.ErrNotFound
+	}
+	n, err := s.run(ctx, cancelScript, id).Int()
+	switch {
+	case err != nil:
+		return nil, unavailable(ctx, "cancel", id, err)
+	case n == -1:
+		return nil, gather.ErrNotFound
+	case n == 0:
+		return nil, gather.ErrFinished
+	}
+	return s.Get(ctx, id)
+}
+
+// Retry makes the failed and canceled items of a finished aggregation wait to be
+// run again, under a new deadline of the same length. It returns ErrNotFound or
+// ErrUnfinished. Where every item succeeded, nothing changes.
+func (s *Store) Retry(ctx context.Context, id string) (*gather.Aggregation, error) {
+	if !validID(id) {
+		return nil, gather.ErrNotFound
+	}
+	agg, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !agg.Status.Finished() {
+		return nil, gather.ErrUnfinished
+	}
+	// As in Create: what exists must be on the schedule before it waits to be run.
+	if err := s.visitSoon(ctx, id, s.timing.VisitInterval); err != nil {
+		return nil, err
+	}
+	n, err := s.run(ctx, retryScript, id).Int()
+	switch {
+	case err != nil:
+		return nil, unavailable(ctx, "retry", id, err)
+	case n == -1: // gone since
+		return nil, errors.Join(gather.ErrNotFound, s.Forget(ctx, id))
+	case n == -2:
+		return nil, gather.ErrUnfinished
+	}
+	// A visit may have come between that found it finished and has planned the next
+	// for its expiry.
+	agg, err = s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return agg, s.visitSoon(ctx, id, min(s.timing.VisitInterval, agg.Deadline))
+}
+
+// Delete removes all that is stored of the aggregation, whatever its status.
+// It returns ErrNotFound.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if !validID(id) {
+		return gather.ErrNotFound
+	}
+	n, err := s.run(ctx, deleteScript, id).Int()
+	if err != nil {
+		return unavailable(ctx, "delete", id, err)
+	}
+	if err := s.Forget(ctx, id); err != nil {
+		return err
+	}
+	if n == 0 {
+		return gather.ErrNotFound
+	}
+	return nil
+}
+
+// Forget takes an aggregation that is gone off the index and the schedule.
+func (s *Store) Forget(ctx context.Context, id string) error {
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZRem(ctx, indexKey, id)
+		p.ZRem(ctx, scheduleKey, id)
+		return nil
+	})
+	return unavailable(ctx, "forget", id, err)
+}

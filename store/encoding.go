@@ -1,0 +1,161 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"gather"
+)
+
+// A stored request is four lines: the timeout of one attempt in ms, the opening
+// of the item's result line, what it fetches (for people, without secrets), and
+// the request as JSON. The scripts need the first three, and so need not parse JSON.
+func encodeRequest(index int, r *gather.Request) ([]byte, error) {
+	result := gather.Result{Index: index, Key: r.Key, URL: r.URL}
+	line, err := result.Line()
+	if err != nil {
+		return nil, err
+	}
+	opening, _, found := bytes.Cut(line, []byte(`,"status":`))
+	if !found {
+		return nil, fmt.Errorf("result %d has no status", index)
+	}
+	request, err := encodeJSON(r)
+	if err != nil {
+		return nil, err
+	}
+	stored := make([]byte, 0, len(opening)+len(request)+len(r.URL)+32)
+	stored = strconv.AppendInt(stored, r.AttemptTimeout().Milliseconds(), 10)
+	stored = append(stored, '\n')
+	stored = append(stored, opening...)
+	stored = append(stored, '\n')
+	stored = append(stored, fetchLabel(r)...)
+	stored = append(stored, '\n')
+	return append(stored, request...), nil
+}
+
+// encodeJSON is v on one line, its characters as they are: a request's body is not
+// ours to rewrite.
+func encodeJSON(v any) ([]byte, error) {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), err
+}
+
+func decodeRequest(stored string) (gather.Request, error) {
+	var r gather.Request
+	data := []byte(stored)
+	for range 3 {
+		_, data, _ = bytes.Cut(data, []byte{'\n'})
+	}
+	err := json.Unmarshal(data, &r)
+	return r, err
+}
+
+// fetchLabel says what a request fetches: its userinfo and the values of its
+// query are secrets, and dashboards and logs show the label.
+func fetchLabel(r *gather.Request) string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return r.MethodOrGet()
+	}
+	label := r.MethodOrGet() + " " + u.Scheme + "://" + u.Host + u.EscapedPath()
+	if u.RawQuery == "" {
+		return label
+	}
+	var shown []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, named := strings.Cut(pair, "=")
+		if !named { // it may as well be a value
+			name = ""
+		}
+		shown = append(shown, name+"=***")
+	}
+	return label + "?" + strings.Join(shown, "&")
+}
+
+// decodeMeta reads an aggregation's hash; now is for the elapsed time of one that runs.
+func decodeMeta(id string, m map[string]string, now time.Time) (*gather.Aggregation, error) {
+	number := func(field string) int64 {
+		n, _ := strconv.ParseInt(m[field], 10, 64)
+		return n
+	}
+	agg := &gather.Aggregation{
+		ID:        id,
+		Name:      m["name"],
+		Status:    gather.Status(m["status"]),
+		Reason:    m["reason"],
+		CreatedAt: gather.UnixMilli(number("created")),
+		Priority:  gather.Priority(m["priority"]),
+		Deadline:  time.Duration(number("deadline")) * time.Millisecond,
+		Retries:   int(number("retries")),
+		Counts: gather.Counts{
+			Total:     int(number("total")),
+			Succeeded: int(number("succeeded")),
+			Failed:    int(number("failed")),
+			Canceled:  int(number("canceled")),
+		},
+	}
+	agg.Counts.Pending = agg.Counts.Total - agg.Counts.Succeeded - agg.Counts.Failed - agg.Counts.Canceled
+	if err := json.Unmarshal([]byte(m["labels"]), &agg.Labels); err != nil {
+		return nil, fmt.Errorf("labels of %s: %w", id, err)
+	}
+	if agg.Labels == nil { // stored as null
+		agg.Labels = map[string]string{}
+	}
+	if _, started := m["started"]; started {
+		t := gather.UnixMilli(number("started"))
+		agg.StartedAt = &t
+	}
+	end := now.UnixMicro()
+	if agg.Status.Finished() {
+		end = number("finished_us")
+		finished, expires := gather.UnixMilli(number("finished")), gather.UnixMilli(number("finished")+number("retention"))
+		agg.FinishedAt, agg.ExpiresAt = &finished, &expires
+	}
+	elapsed := time.Duration(end-number("accepted_us")) * time.Microsecond
+	agg.ElapsedMS = gather.Milliseconds(max(0, elapsed))
+	return agg, nil
+}
+
+// decodeState is decodeMeta of a script's reply: the hash as a list, and the time in ms.
+func decodeState(id string, meta, now any) (*gather.Aggregation, error) {
+	list, _ := meta.([]any)
+	fields := make(map[string]string, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		fields[text(list[i])] = text(list[i+1])
+	}
+	return decodeMeta(id, fields, time.UnixMilli(integer(now)))
+}
+
+// subtasks reads index, start and fetch of each from a script's reply.
+func subtasks(reply []any) []gather.Subtask {
+	list := make([]gather.Subtask, 0, len(reply)/3)
+	for i := 0; i+2 < len(reply); i += 3 {
+		list = append(list, gather.Subtask{
+			Index: int(integer(reply[i])),
+			Start: int(integer(reply[i+1])),
+			Fetch: text(reply[i+2]),
+		})
+	}
+	return list
+}
+
+func integer(v any) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func milliseconds(v any) time.Duration { return time.Duration(integer(v)) * time.Millisecond }

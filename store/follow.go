@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"gather"
+)
+
+// followedFor is how long results are announced one by one after a follower's
+// last sign, which it gives with every poll.
+const followedFor = 10 * time.Second
+
+// Wait returns the aggregation, without results, when it has finished, or as it
+// stands when ctx ends. It returns ErrNotFound as soon as there is none.
+func (s *Store) Wait(ctx context.Context, id string) (*gather.Aggregation, error) {
+	hints, forget := s.hub.watch(id)
+	defer forget()
+	poll := time.NewTicker(s.timing.Poll)
+	defer poll.Stop()
+	// The end of the wait must not cut off the reading that answers it.
+	reading := context.WithoutCancel(ctx)
+	for over := false; ; {
+		agg, err := s.Get(reading, id)
+		if err != nil || agg.Status.Finished() || over {
+			return agg, err
+		}
+		select {
+		case <-hints:
+		case <-poll.C:
+		case <-ctx.Done():
+			over = true
+		case <-s.hub.ctx.Done():
+			over = true
+		}
+	}
+}
+
+// Follow yields results in order of completion, from position after+1 on, with the
+// state that belongs to them: at once what there is, then what comes, and an empty
+// Progress when nothing came for 15 s. It ends with the Progress that delivers the
+// finished aggregation's last result, with ctx, or with an error, which it yields.
+func (s *Store) Follow(ctx context.Context, id string, after int) iter.Seq2[gather.Progress, error] {
+	return func(yield func(gather.Progress, error) bool) {
+		if !validID(id) {
+			yield(gather.Progress{}, gather.ErrNotFound)
+			return
+		}
+		hints, forget := s.hub.watch(id)
+		defer forget()
+		if err := s.keepFollowed(ctx, id); err != nil {
+			yield(gather.Progress{}, err)
+			return
+		}
+		poll := time.NewTicker(s.timing.Poll)
+		defer poll.Stop()
+		said := time.Time{}
+		for {
+			part, err := s.completions(ctx, id, after)
+			if err != nil {
+				if ctx.Err() == nil {
+					yield(gather.Progress{}, err)
+				}
+				return
+			}
+			after = part.last
+			ended := part.Aggregation.Status.Finished() && !part.more
+			if len(part.Completions) > 0 || ended || time.Since(said) >= s.timing.KeepAlive {
+				said = time.Now()
+				if !yield(part.Progress, nil) || ended {
+					return
+				}
+			}
+			if part.more {
+				continue
+			}
+			select {
+			case <-hints:
+			case <-poll.C:
+				if err := s.keepFollowed(ctx, id); err != nil && ctx.Err() == nil {
+					yield(gather.Progress{}, err)
+					return
+				}
+			case <-ctx.Done():
+				return
+			case <-s.hub.ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// keepFollowed has each result announced as it is recorded, for a while.
+func (s *Store) keepFollowed(ctx context.Context, id string) error {
+	err := s.run(ctx, followScript, id, followedFor.Milliseconds()).Err()
+	return unavailable(ctx, "follow", id, err)
+}
+
+// completed is a part of the results in order of completion.
+type completed struct {
+	gather.Progress
+	last int  // the last position looked at
+	more bool // there are results after it already
+}
+
+func (s *Store) completions(ctx context.Context, id string, after int) (*completed, error) {
+	reply, err := s.run(ctx, completionsScript, id, after, chunkBytes).Slice()
+	if errors.Is(err, redis.Nil) {
+		return nil, gather.ErrNotFound
+	}
+	if err != nil {
+		return nil, unavailable(ctx, "follow", id, err)
+	}
+	agg, err := decodeState(id, reply[0], reply[1])
+	if err != nil {
+		return nil, err
+	}
+	part := &completed{last: int(integer(reply[3])), more: integer(reply[2]) == 1}
+	part.Aggregation = agg
+	for i := 4; i+1 < len(reply); i += 2 {
+		part.Completions = append(part.Completions, gather.Completion{
+			Position: int(integer(reply[i])),
+			Line:     []byte(text(reply[i+1])),
+		})
+	}
+	return part, nil
+}

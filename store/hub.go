@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// hub tells local waiters that an aggregation has changed. All of them share one
+// subscription. A hint may come for nothing, and may get lost with a connection:
+// after every new subscription all waiters are told to read again.
+type hub struct {
+	rdb  redis.UniversalClient
+	stop context.CancelFunc
+	ctx  context.Context
+
+	mu       sync.Mutex
+	done     chan struct{} // closed when the listener has ended; nil before the first waiter
+	watchers map[string]map[*watcher]struct{}
+}
+
+// watcher is one waiter. Its channel holds one hint: many changes, one reading.
+type watcher struct{ hints chan struct{} }
+
+func (w *watcher) hint() {
+	select {
+	case w.hints <- struct{}{}:
+	default:
+	}
+}
+
+func newHub(rdb redis.UniversalClient) *hub {
+	ctx, stop := context.WithCancel(context.Background())
+	return &hub{rdb: rdb, ctx: ctx, stop: stop, watchers: make(map[string]map[*watcher]struct{})}
+}
+
+// watch returns a channel of hints about id, and a function that ends it.
+func (h *hub) watch(id string) (<-chan struct{}, func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.done == nil {
+		h.done = make(chan struct{})
+		go h.listen()
+	}
+	w := &watcher{hints: make(chan struct{}, 1)}
+	if h.watchers[id] == nil {
+		h.watchers[id] = make(map[*watcher]struct{})
+	}
+	h.watchers[id][w] = struct{}{}
+	return w.hints, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watchers[id], w)
+		if len(h.watchers[id]) == 0 {
+			delete(h.watchers, id)
+		}
+	}
+}
+
+func (h *hub) listen() {
+	defer close(h.done)
+	subscribe(h.ctx, h.rdb, changedChannel, h.hintAll, h.hint)
+}
+
+func (h *hub) hint(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers[id] {
+		w.hint()
+	}
+}
+
+func (h *hub) hintAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, watchers := range h.watchers {
+		for w := range watchers {
+			w.hint()
+		}
+	}
+}
+
+func (h *hub) close() {
+	h.stop()
+	h.mu.Lock()
+	done := h.done
+	h.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
+// subscribe passes the channel's messages on until ctx ends. It calls subscribed
+// after every new subscription: what was sent before is lost.
+func subscribe(ctx context.Context, rdb redis.UniversalClient, channel string, subscribed func(), message func(payload string)) {
+	pubsub := rdb.Subscribe(ctx, channel)
+	defer func() { _ = pubsub.Close() }()
+	received := pubsub.ChannelWithSubscriptions(redis.WithChannelSize(1000))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, open := <-received:
+			if !open {
+				return
+			}
+			switch m := m.(type) {
+			case *redis.Subscription:
+				subscribed()
+			case *redis.Message:
+				message(m.Payload)
+			}
+		}
+	}
+}
+
+// WatchClosed calls closed with the id of every aggregation that is canceled,
+// deleted or past its deadline, until ctx ends. A message may get lost with a
+// connection: then requests in flight end by their own timeouts.
+func (s *Store) WatchClosed(ctx context.Context, closed func(id string)) {
+	subscribe(ctx, s.rdb, closedChannel, func() {}, closed)
+}

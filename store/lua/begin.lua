@@ -1,0 +1,20 @@
+-- Takes up a queued aggregation and hands out its first items. Done again, it
+-- hands out the same: all that wait for a worker, in input order.
+-- Returns nil if there is nothing to run, else
+-- { priority, ms until the deadline, index, start, fetch, … }.
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "priority")
+local status, retries = m[1], tonumber(m[2])
+if status ~= "queued" and status ~= "running" then
+  return nil
+end
+local now = now_ms()
+if status == "queued" then
+  redis.call("HSET", meta, "status", "running")
+  redis.call("HSETNX", meta, "started", int(now))
+end
+hand_out(now)
+local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now }
+local indexes = redis.call("ZRANGE", waiting, 0, -1)
+table.sort(indexes, function(a, b) return tonumber(a) < tonumber(b) end)
+add_subtasks(reply, indexes, retries)
+return reply

@@ -1,0 +1,26 @@
+-- Creates the aggregation, unless it exists: creating it twice is a success.
+-- ARGV: number of fields, the meta hash's fields and values, then the stored requests.
+-- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned, now in ms, meta hash }.
+local now = now_ms()
+if redis.call("EXISTS", abandoned) == 1 then
+  return { -1, now, {} }
+end
+if redis.call("EXISTS", meta) == 1 then
+  return { 0, now, redis.call("HGETALL", meta) }
+end
+local fields = tonumber(ARGV[1])
+redis.call("HSET", meta, "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", now_us(),
+  "succeeded", 0, "failed", 0, "canceled", 0, "retries", 0, unpack(ARGV, 2, 1 + fields))
+local first = 2 + fields
+for from = first, #ARGV, CHUNK do
+  local pairs, indexes = {}, {}
+  for i = from, math.min(from + CHUNK - 1, #ARGV) do
+    local index = tostring(i - first)
+    indexes[#indexes + 1] = index
+    pairs[#pairs + 1] = index
+    pairs[#pairs + 1] = ARGV[i]
+  end
+  redis.call("HSET", requests, unpack(pairs))
+  redis.call("RPUSH", todo, unpack(indexes))
+end
+return { 1, now, redis.call("HGETALL", meta) }

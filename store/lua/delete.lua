@@ -1,0 +1,10 @@
+-- Removes all that is stored of the aggregation, and tells the workers to abort
+-- what they have in flight of it.
+-- Returns 1, or 0 if there was none.
+if redis.call("EXISTS", meta) == 0 then
+  return 0
+end
+redis.call("UNLINK", unpack(KEYS))
+redis.call("PUBLISH", "gather:changed", id)
+redis.call("PUBLISH", "gather:closed", id)
+return 1

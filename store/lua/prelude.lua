@@ -1,0 +1,173 @@
+-- Stands before every script of this folder.
+--
+-- KEYS are always all keys of one aggregation, in this order (keys.go), so that
+-- a script touches one slot. Times are Redis' own, in milliseconds: the clocks of
+-- API and workers may differ.
+local meta, requests, todo, waiting, claimed, progress, results, order, followed, abandoned =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local id = string.match(meta, "{(.+)}")
+
+-- Lua's unpack and Redis' argument lists stay well below their bounds in chunks of this size.
+local CHUNK = 500
+
+-- The part of the list that starts at from and is one chunk long at most.
+local function chunk(list, from)
+  return { unpack(list, from, math.min(from + CHUNK - 1, #list)) }
+end
+
+local function now_ms()
+  local t = redis.call("TIME")
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- The same in microseconds, as a string: elapsed times are that exact.
+local function now_us()
+  local t = redis.call("TIME")
+  return string.format("%.0f", tonumber(t[1]) * 1000000 + tonumber(t[2]))
+end
+
+-- Milliseconds are too large for tostring's 14 digits some day; this is exact.
+local function int(x)
+  return string.format("%.0f", x)
+end
+
+-- A stored request is four lines (encoding.go): its timeout in ms, the opening
+-- of its result line, what it fetches (for people), and the request itself.
+local function parts(request)
+  return string.match(request, "^(%d+)\n([^\n]*)\n([^\n]*)\n")
+end
+
+-- The first start number of an item in the aggregation's given run; each
+-- further start of the item counts up from it, and never comes to the next run's.
+local function first_start(retries)
+  return retries * 1000000 + 1
+end
+
+-- Where an unfinished item stands: its start number, the requests sent for it,
+-- when the first of them was sent, and who holds or held the claim on it.
+local function parse_standing(p, retries)
+  if not p then
+    return first_start(retries), 0, 0, "-"
+  end
+  local start, attempts, first, holder = string.match(p, "^(%d+) (%d+) (%d+) (.*)$")
+  return tonumber(start), tonumber(attempts), tonumber(first), holder
+end
+
+local function standing(index, retries)
+  return parse_standing(redis.call("HGET", progress, index), retries)
+end
+
+local function set_standing(index, start, attempts, first, holder)
+  redis.call("HSET", progress, index, int(start) .. " " .. int(attempts) .. " " .. int(first) .. " " .. holder)
+end
+
+-- Appends index, start and what is fetched of each to reply.
+local function add_subtasks(reply, indexes, retries)
+  for from = 1, #indexes, CHUNK do
+    local part = chunk(indexes, from)
+    local stored = redis.call("HMGET", requests, unpack(part))
+    local standings = redis.call("HMGET", progress, unpack(part))
+    for i, index in ipairs(part) do
+      local _, _, fetch = parts(stored[i])
+      reply[#reply + 1] = tonumber(index)
+      reply[#reply + 1] = (parse_standing(standings[i], retries))
+      reply[#reply + 1] = fetch
+    end
+  end
+end
+
+-- Hands out as many of the items to do as the window has room for, once there is
+-- room for a step of them: they wait for a worker now. Returns their indexes.
+local function hand_out(now)
+  local bounds = redis.call("HMGET", meta, "window", "step")
+  local window, step = tonumber(bounds[1]), tonumber(bounds[2])
+  local room = window - redis.call("ZCARD", waiting) - redis.call("ZCARD", claimed)
+  if room < step then
+    return {}
+  end
+  local indexes = redis.call("LPOP", todo, int(room)) or {}
+  for from = 1, #indexes, CHUNK do
+    local entries = {}
+    for _, index in ipairs(chunk(indexes, from)) do
+      entries[#entries + 1] = int(now)
+      entries[#entries + 1] = index
+    end
+    redis.call("ZADD", waiting, unpack(entries))
+  end
+  return indexes
+end
+
+-- Ends the aggregation with the given status ("" = what the counts say): what
+-- only a running one needs goes, the rest stays for the retention.
+local function finish(status, now)
+  local m = redis.call("HMGET", meta, "total", "succeeded", "retention")
+  if status == "" then
+    local succeeded = tonumber(m[2])
+    status = "partial"
+    if succeeded == tonumber(m[1]) then
+      status = "succeeded"
+    elseif succeeded == 0 then
+      status = "failed"
+    end
+  end
+  redis.call("HSET", meta, "status", status, "finished", int(now), "finished_us", now_us())
+  redis.call("DEL", todo, waiting, claimed, progress, followed)
+  for _, key in ipairs({ meta, requests, results, order }) do
+    redis.call("PEXPIRE", key, m[3])
+  end
+  redis.call("PUBLISH", "gather:changed", id)
+end
+
+-- Tells those who read results as they come that there is something new.
+local function tell_followers()
+  if redis.call("EXISTS", followed) == 1 then
+    redis.call("PUBLISH", "gather:changed", id)
+  end
+end
+
+-- Gives items without a result, which no worker ended, the same end. error is a JSON object.
+local function close_items(indexes, status, error, retries, now)
+  local middle, last = ',"status":"' .. status .. '","elapsed_ms":', ',"truncated":false,"error":' .. error .. "}"
+  for from = 1, #indexes, CHUNK do
+    local part = chunk(indexes, from)
+    local stored = redis.call("HMGET", requests, unpack(part))
+    local standings = redis.call("HMGET", progress, unpack(part))
+    local lines, places = {}, {}
+    for i, index in ipairs(part) do
+      local _, opening = parts(stored[i])
+      local _, attempts, first = parse_standing(standings[i], retries)
+      local elapsed = 0
+      if attempts > 0 then
+        elapsed = now - first
+      end
+      lines[2 * i - 1] = index
+      lines[2 * i] = opening .. middle .. int(elapsed) .. ',"attempts":' .. int(attempts) .. last
+      places[i] = index .. string.sub(status, 1, 1)
+    end
+    redis.call("HSET", results, unpack(lines))
+    redis.call("RPUSH", order, unpack(places))
+    redis.call("HDEL", progress, unpack(part))
+  end
+  redis.call("HINCRBY", meta, status, #indexes)
+end
+
+-- Gives every unfinished item the same end, in input order, ends the aggregation,
+-- and tells the workers to abort what they have in flight of it.
+local function close(item_status, error, status, retries, now)
+  local ended, unfinished = {}, {}
+  -- A full Redis refuses a script at its first write if that needs memory, and lets
+  -- it go on after one that needs none: what ends things must not be refused.
+  redis.call("DEL", todo, waiting, claimed)
+  for _, index in ipairs(redis.call("HKEYS", results)) do
+    ended[index] = true
+  end
+  for i = 1, tonumber(redis.call("HGET", meta, "total")) do
+    local index = int(i - 1)
+    if not ended[index] then
+      unfinished[#unfinished + 1] = index
+    end
+  end
+  close_items(unfinished, item_status, error, retries, now)
+  finish(status, now)
+  redis.call("PUBLISH", "gather:closed", id)
+end

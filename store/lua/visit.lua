@@ -1,0 +1,58 @@
+-- Looks after the aggregation: ends it at its deadline, starts lost items again,
+-- and names those that wait for a worker suspiciously long.
+-- ARGV: grace in ms before a waiting item is suspect, most suspects, most starts of an item.
+-- Returns { status, priority, ms until it has to be looked at again or -1,
+-- number of lost subtasks, index, start, fetch of each, then of each suspect };
+-- the status is "" if it is gone.
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "priority")
+local status, retries, priority = m[1], tonumber(m[2]), m[5]
+if not status then
+  return { "", "", -1, 0 }
+end
+local now = now_ms()
+local deadline
+if status == "queued" or status == "running" then
+  -- Both times are cut to the millisecond: one more, so that nothing ends early.
+  deadline = tonumber(m[3]) + tonumber(m[4]) + 1
+  if now >= deadline then
+    close("failed", '{"code":"deadline_exceeded","message":"the aggregation\'s deadline ended before the item"}', "", retries, now)
+    redis.call("HSET", meta, "reason", "deadline_exceeded")
+    status = redis.call("HGET", meta, "status")
+  end
+end
+if status ~= "queued" and status ~= "running" then
+  return { status, priority, redis.call("PTTL", meta), 0 }
+end
+local reply = { status, priority, deadline - now, 0 }
+if status == "queued" then
+  return reply
+end
+
+local lost, given_up = {}, {}
+for _, index in ipairs(redis.call("ZRANGEBYSCORE", claimed, "-inf", int(now), "LIMIT", 0, CHUNK)) do
+  local start, attempts, first = standing(index, retries)
+  redis.call("ZREM", claimed, index)
+  if start - first_start(retries) + 1 >= tonumber(ARGV[3]) then
+    given_up[#given_up + 1] = index
+  else
+    set_standing(index, start + 1, attempts, first, "-")
+    redis.call("ZADD", waiting, int(now), index)
+    lost[#lost + 1] = index
+  end
+end
+if #given_up > 0 then
+  close_items(given_up, "failed", '{"code":"worker_lost","message":"the workers that sent the request were lost before they had its answer"}', retries, now)
+  tell_followers()
+end
+if redis.call("HLEN", results) == tonumber(redis.call("HGET", meta, "total")) then
+  finish("", now)
+  return { redis.call("HGET", meta, "status"), priority, redis.call("PTTL", meta), 0 }
+end
+local next_items = hand_out(now)
+reply[4] = #lost + #next_items
+add_subtasks(reply, lost, retries)
+add_subtasks(reply, next_items, retries)
+
+local grace = int(now - tonumber(ARGV[1]))
+add_subtasks(reply, redis.call("ZRANGEBYSCORE", waiting, "-inf", grace, "LIMIT", 0, ARGV[2]), retries)
+return reply

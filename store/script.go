@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/*.lua
+var luaFiles embed.FS
+
+// The scripts that change or read one aggregation. Each file's header says what
+// it decides, what it takes and what it returns.
+var (
+	createScript      = scriptOfOne("create")
+	abandonScript     = scriptOfOne("abandon")
+	beginScript       = scriptOfOne("begin")
+	claimScript       = scriptOfOne("claim")
+	releaseScript     = scriptOfOne("release")
+	recordScript      = scriptOfOne("record")
+	restartScript     = scriptOfOne("restart")
+	visitScript       = scriptOfOne("visit")
+	cancelScript      = scriptOfOne("cancel")
+	retryScript       = scriptOfOne("retry")
+	deleteScript      = scriptOfOne("delete")
+	resultsScript     = scriptOfOne("results")
+	completionsScript = scriptOfOne("completions")
+	followScript      = scriptOfOne("follow")
+)
+
+// These work on the keys of all aggregations together.
+var (
+	tickScript = redis.NewScript(luaFile("tick"))
+	planScript = redis.NewScript(luaFile("plan"))
+)
+
+func scriptOfOne(name string) *redis.Script {
+	return redis.NewScript(luaFile("prelude") + luaFile(name))
+}
+
+func luaFile(name string) string {
+	text, err := luaFiles.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // the files are part of the binary
+	}
+	return string(text)
+}
+
+func (s *Store) run(ctx context.Context, script *redis.Script, id string, args ...any) *redis.Cmd {
+	return script.Run(ctx, s.rdb, keysOf(id), args...)
+}

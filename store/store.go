@@ -1,0 +1,79 @@
+// Package store is where aggregations are kept: Redis keys, the scripts that
+// change them, and the waiting for what changes. What it promises is written as
+// tests, in storetest.
+//
+// Each aggregation has these keys, which share a hash tag and so a slot:
+//
+//	gather:{ID}            hash    status, counts, times in ms, the client's name and labels
+//	gather:{ID}:requests   hash    index → stored request (encoding.go)
+//	gather:{ID}:todo       list    indexes of the items not handed out yet
+//	gather:{ID}:waiting    zset    items handed out that wait for a worker, by since when (ms)
+//	gather:{ID}:claimed    zset    items that a worker is at, by when it must have ended (ms)
+//	gather:{ID}:progress   hash    index → start number, requests sent, when the first was
+//	gather:{ID}:results    hash    index → the Result as JSON, on one line
+//	gather:{ID}:order      list    index and status letter, in order of completion
+//	gather:{ID}:followed   string  there while someone reads results as they come
+//	gather:{ID}:abandoned  string  there if it must not be created any more
+//
+// Beside them there are, for all aggregations together:
+//
+//	gather:{all}:index     zset    ids, in the order of their names, which is that of creation
+//	gather:{all}:schedule  zset    ids by when the watchdog has to look at them next (ms)
+//	gather:{all}:workers   zset    workers by their last heartbeat (ms)
+//	gather:key:{HASH}      string  an idempotency key: the aggregation made with it
+//
+// The index and the schedule are written before the aggregation, so that there is
+// none which the watchdog can't find. Two channels carry ids as hints:
+// gather:changed (read again) and gather:closed (abort what is in flight).
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"gather"
+)
+
+// Store keeps aggregations in Redis. It is safe for use by several goroutines,
+// and any number of processes share one Redis.
+type Store struct {
+	rdb redis.UniversalClient
+	hub *hub
+	ids *idSource
+
+	timing Timing
+}
+
+// New returns a store on rdb, which the caller closes after Close.
+func New(rdb redis.UniversalClient) *Store { return NewWith(rdb, Timing{}) }
+
+// NewWith is New with other times than the usual ones, for tests.
+func NewWith(rdb redis.UniversalClient, t Timing) *Store {
+	t.fill()
+	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), timing: t}
+}
+
+// Close ends the subscription; waiting calls return with what they have.
+func (s *Store) Close() { s.hub.close() }
+
+// unavailable says in which operation Redis failed. A caller that gave up is
+// told so; everything else means that the store is out of reach.
+func unavailable(ctx context.Context, op, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%s %s: %w", op, id, ctx.Err())
+	}
+	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, err)
+}
+
+// now is Redis' own clock.
+func (s *Store) now(ctx context.Context) (time.Time, error) {
+	now, err := s.rdb.Time(ctx).Result()
+	return now, unavailable(ctx, "read the time", "", err)
+}

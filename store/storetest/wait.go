@@ -1,0 +1,144 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"gather"
+	"gather/store"
+)
+
+// waited is what came of a wait.
+type waited struct {
+	agg *gather.Aggregation
+	err error
+}
+
+// waitFor starts a wait and returns where its end will be told.
+func (f *fixture) waitFor(s *store.Store, id string) <-chan waited {
+	ended := make(chan waited, 1)
+	go func() {
+		agg, err := s.Wait(f.ctx, id)
+		ended <- waited{agg, err}
+	}()
+	return ended
+}
+
+// reads counts the times that waiters read the aggregation, until stop is called.
+func (f *fixture) reads(id string) (count *atomic.Int32, stop func()) {
+	count = new(atomic.Int32)
+	return count, f.intercept(func(cmd redis.Cmder) error {
+		if cmd.Name() == "hgetall" && cmd.Args()[1] == "gather:{"+id+"}" {
+			count.Add(1)
+		}
+		return nil
+	})
+}
+
+// listening returns when the store hears hints and has taken all that were outstanding:
+// a new subscription makes everyone read again, and what wakes them after that is
+// nothing but the hint that a test is about.
+func (f *fixture) listening(s *store.Store) {
+	f.Helper()
+	id := f.create(specOf(1)).ID
+	reads, stop := f.reads(id)
+	waiter := f.waitFor(s, id)
+	f.eventually("a hint is heard", func() bool {
+		f.check("hint", f.rdb.Publish(f.ctx, "gather:changed", id).Err())
+		return reads.Load() > 2 // at first, once it has subscribed, and for a hint
+	})
+	stop()
+	f.cancel(id)
+	<-waiter
+	f.remove(id)
+}
+
+func (s suite) wait(t *testing.T) {
+	s.test(t, "returns at once what has finished", func(f *fixture) {
+		id := f.finished(2, 1)
+		agg, err := f.store.Wait(f.ctx, id)
+		if err != nil || agg.Status != gather.StatusPartial {
+			f.Errorf("%+v, %v", agg, err)
+		}
+	})
+	for name, end := range map[string]func(f *fixture, id string){
+		"wakes every waiter, in every process, at the last result": func(f *fixture, id string) { f.record(id, succeeded(0)) },
+		"wakes every waiter, in every process, at a cancel":        func(f *fixture, id string) { f.cancel(id) },
+	} {
+		s.test(t, name, func(f *fixture) {
+			id, _ := f.running(specOf(1))
+			other := store.NewWith(f.rdb, patient)
+			t.Cleanup(other.Close)
+			f.listening(f.store)
+			f.listening(other)
+			waiters := []<-chan waited{f.waitFor(f.store, id), f.waitFor(f.store, id), f.waitFor(other, id)}
+			end(f, id)
+			for _, waiter := range waiters {
+				if w := <-waiter; w.err != nil || !w.agg.Status.Finished() {
+					f.Errorf("%+v, %v", w.agg, w.err)
+				}
+			}
+		})
+	}
+	s.test(t, "returns the state when its context ends", func(f *fixture) {
+		id, _ := f.running(specOf(1))
+		for _, d := range []time.Duration{0, time.Nanosecond, time.Microsecond, 5 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(f.ctx, d)
+			if agg, err := f.store.Wait(ctx, id); err != nil || agg.Status != gather.StatusRunning {
+				f.Errorf("after %v: %+v, %v", d, agg, err)
+			}
+			cancel()
+		}
+	})
+	s.test(t, "returns the state when the store is closed", func(f *fixture) {
+		id, _ := f.running(specOf(1))
+		waiter := f.waitFor(f.store, id)
+		f.store.Close()
+		if w := <-waiter; w.err != nil || w.agg.Status != gather.StatusRunning {
+			f.Errorf("%+v, %v", w.agg, w.err)
+		}
+	})
+	s.test(t, "for what is unknown is ErrNotFound", func(f *fixture) {
+		if _, err := f.store.Wait(f.ctx, unknownID); !errors.Is(err, gather.ErrNotFound) {
+			f.Errorf("err = %v", err)
+		}
+	})
+	s.test(t, "for what is deleted meanwhile is ErrNotFound", func(f *fixture) {
+		f.listening(f.store)
+		id, _ := f.running(specOf(1))
+		reads, stop := f.reads(id)
+		waiter := f.waitFor(f.store, id)
+		f.eventually("it waits", func() bool { return reads.Load() > 0 })
+		stop()
+		f.remove(id)
+		if w := <-waiter; !errors.Is(w.err, gather.ErrNotFound) {
+			f.Errorf("%+v, %v", w.agg, w.err)
+		}
+	})
+	s.test(t, "makes up for a lost hint with a poll", func(f *fixture) {
+		id, _ := f.running(specOf(1))
+		reads, stop := f.reads(id)
+		waiter := f.waitFor(f.deafStore(t), id)
+		f.eventually("it has read, and read again on its subscription", func() bool { return reads.Load() > 1 })
+		stop()
+		f.record(id, succeeded(0))
+		if w := <-waiter; w.err != nil || !w.agg.Status.Finished() {
+			f.Errorf("%+v, %v", w.agg, w.err)
+		}
+	})
+	s.test(t, "goes on over a retry", func(f *fixture) {
+		id := f.finished(1, 0)
+		f.retry(id)
+		waiter := f.waitFor(f.store, id)
+		f.begin(id)
+		f.record(id, succeeded(0))
+		if w := <-waiter; w.err != nil || w.agg.Status != gather.StatusSucceeded {
+			f.Errorf("%+v, %v", w.agg, w.err)
+		}
+	})
+}

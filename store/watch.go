@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"gather"
+)
+
+const (
+	// visitsAtOnce bounds what one tick takes on.
+	visitsAtOnce = 200
+	// workerSeen is how old a worker's last heartbeat may be before it counts as gone.
+	workerSeen = 5 * time.Second
+	// suspectsAtOnce bounds the questions whether the queue still has an item: it is
+	// first in, first out, so the oldest tell about the rest.
+	suspectsAtOnce = 16
+	// mostStarts is how often an item is handed out before it fails as worker_lost.
+	mostStarts = 5
+)
+
+// Tick tells that the worker is alive, and returns the aggregations that it must
+// visit now. They are put off at once, so that no other worker visits them too,
+// and someone does later if this one dies.
+func (s *Store) Tick(ctx context.Context, worker string) (*gather.Round, error) {
+	keys := []string{scheduleKey, workersKey}
+	reply, err := tickScript.Run(ctx, s.rdb, keys, worker, s.timing.VisitInterval.Milliseconds(), visitsAtOnce).Slice()
+	if err != nil {
+		return nil, unavailable(ctx, "tick of", worker, err)
+	}
+	round := &gather.Round{PutOffTo: integer(reply[0]), Sleep: s.timing.VisitInterval}
+	if next := milliseconds(reply[1]); next >= 0 {
+		round.Sleep = min(next, s.timing.VisitInterval)
+	}
+	for _, id := range reply[2:] {
+		round.IDs = append(round.IDs, text(id))
+	}
+	return round, nil
+}
+
+// Leave tells that the worker is gone.
+func (s *Store) Leave(ctx context.Context, worker string) error {
+	return unavailable(ctx, "leave of", worker, s.rdb.ZRem(ctx, workersKey, worker).Err())
+}
+
+// Visit looks after one aggregation of the round: it ends it at its deadline,
+// starts lost items again, and plans the next visit. An aggregation that is gone
+// is forgotten.
+func (s *Store) Visit(ctx context.Context, round *gather.Round, id string) (*gather.Visit, error) {
+	if !validID(id) {
+		return &gather.Visit{ID: id}, s.Forget(ctx, id)
+	}
+	args := []any{s.timing.SuspectAfter.Milliseconds(), suspectsAtOnce, mostStarts}
+	reply, err := s.run(ctx, visitScript, id, args...).Slice()
+	if err != nil {
+		return nil, unavailable(ctx, "visit", id, err)
+	}
+	visit := &gather.Visit{
+		ID:       id,
+		Status:   gather.Status(text(reply[0])),
+		Priority: gather.Priority(text(reply[1])),
+	}
+	lost := 4 + 3*int(integer(reply[3]))
+	visit.Lost, visit.Suspects = subtasks(reply[4:lost]), subtasks(reply[lost:])
+	next := milliseconds(reply[2])
+	switch {
+	case visit.Status == "" && idTime(id).Before(time.Now().Add(-s.timing.ForgetAfter)):
+		return visit, s.Forget(ctx, id)
+	case visit.Status == "":
+		next = s.timing.ForgetAfter
+	case visit.Status.Finished():
+		next += time.Second // it is gone then
+	case next >= s.timing.VisitInterval:
+		return visit, nil // the tick has planned it
+	default:
+		visit.Soon = max(next, time.Millisecond)
+	}
+	return visit, s.plan(ctx, round, id, next)
+}
+
+// plan puts the next visit at the given time from now, unless it was planned
+// otherwise since the round: then something has happened that the visit did not see.
+func (s *Store) plan(ctx context.Context, round *gather.Round, id string, in time.Duration) error {
+	err := planScript.Run(ctx, s.rdb, []string{scheduleKey}, id, round.PutOffTo, in.Milliseconds()).Err()
+	return unavailable(ctx, "plan visit of", id, err)
+}
+
+// visitSoon plans a visit whatever was planned.
+func (s *Store) visitSoon(ctx context.Context, id string, in time.Duration) error {
+	now, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAdd(ctx, scheduleKey, redis.Z{Score: planned(now.Add(in)), Member: id})
+		p.ZAdd(ctx, indexKey, redis.Z{Member: id})
+		return nil
+	})
+	return unavailable(ctx, "schedule", id, err)
+}
+
+// planned is the schedule's score of a visit at the given time; half a millisecond
+// tells it from what a tick has planned.
+func planned(at time.Time) float64 { return float64(at.UnixMilli()) + 0.5 }
+
+// Ready returns what is needed to tell whether work can be sent here.
+func (s *Store) Ready(ctx context.Context) (gather.Readiness, error) {
+	var ready gather.Readiness
+	now, err := s.now(ctx)
+	if err != nil {
+		return ready, err
+	}
+	since := strconv.FormatInt(now.Add(-workerSeen).UnixMilli(), 10)
+	workers, err := s.rdb.ZCount(ctx, workersKey, since, "+inf").Result()
+	if err != nil {
+		return ready, unavailable(ctx, "count", "workers", err)
+	}
+	ready.Workers = int(workers)
+	if policy := s.evictionPolicy(ctx); policy != "" && policy != "noeviction" {
+		ready.Warnings = append(ready.Warnings, fmt.Sprintf(
+			"Redis evicts keys when it is full (maxmemory-policy %s), which loses accepted work; set maxmemory-policy noeviction", policy))
+	}
+	return ready, nil
+}
+
+// evictionPolicy is "" where Redis does not tell.
+func (s *Store) evictionPolicy(ctx context.Context) string {
+	info, err := s.rdb.Info(ctx, "memory").Result()
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(info) {
+		if policy, found := strings.CutPrefix(line, "maxmemory_policy:"); found {
+			return strings.TrimSpace(policy)
+		}
+	}
+	return ""
+}
