@@ -1,0 +1,41 @@
+package fetch
+
+import (
+	"net/http/httptrace"
+	"testing"
+)
+
+func TestTrace_neverGoesBack(t *testing.T) {
+	tr := newTrace(false, nil)
+	for _, step := range []struct {
+		call func()
+		want phase
+	}{
+		{func() { tr.hooks.ConnectStart("tcp", "") }, phaseConnect},
+		{func() { tr.hooks.DNSStart(httptrace.DNSStartInfo{}) }, phaseConnect},
+		{func() { tr.hooks.GotConn(httptrace.GotConnInfo{}) }, phaseSend},
+		{func() { tr.hooks.TLSHandshakeStart() }, phaseSend}, // of the dial that lost to a free connection
+	} {
+		if step.call(); tr.at() != step.want {
+			t.Errorf("phase = %d, want %d", tr.at(), step.want)
+		}
+	}
+}
+
+// TestTrace_mayHaveReached: when the time runs out, the transport's writer may
+// still be at it.
+func TestTrace_mayHaveReached(t *testing.T) {
+	tr := newTrace(true, nil)
+	check := func(at string, ended, failed bool) {
+		t.Helper()
+		if tr.mayHaveReached(true) != ended || tr.mayHaveReached(false) != failed {
+			t.Errorf("%s: may have reached the server when the time ran out: %v, when the connection failed: %v; want %v, %v",
+				at, tr.mayHaveReached(true), tr.mayHaveReached(false), ended, failed)
+		}
+	}
+	check("while connecting", false, false)
+	tr.hooks.GotConn(httptrace.GotConnInfo{})
+	check("with a connection", true, false)
+	tr.hooks.WroteHeaders()
+	check("with headers written", true, true)
+}

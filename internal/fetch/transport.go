@@ -1,0 +1,45 @@
+package fetch
+
+import (
+	"net/http"
+	"time"
+)
+
+// Limits of the connections, shared by all requests of a client.
+const (
+	maxIdleConns        = 4096
+	maxIdleConnsPerHost = 512 // a fan-out goes to one host more often than not
+	idleConnTimeout     = 90 * time.Second
+	handshakeTimeout    = 10 * time.Second
+	maxHeaderBytes      = 256 << 10
+	// An HTTP/2 connection has no idle timeout of its own while requests use it.
+	// Without pings, one whose other end is gone fails every request for minutes.
+	pingAfter   = 30 * time.Second
+	pingTimeout = 15 * time.Second
+	// streamWindow is what an HTTP/2 server may send before anyone reads it.
+	streamWindow = 1 << 20
+)
+
+// newTransport returns the one transport of a client.
+func newTransport(g *guard) *http.Transport {
+	return &http.Transport{
+		// No proxy, not even one from the environment: a proxy connects on our
+		// behalf to whatever the URL names, so the guard would only ever see the
+		// proxy's own address.
+		Proxy:                  nil,
+		DialContext:            g.dial,
+		ForceAttemptHTTP2:      true, // a DialContext of our own switches it off otherwise
+		MaxIdleConns:           maxIdleConns,
+		MaxIdleConnsPerHost:    maxIdleConnsPerHost,
+		IdleConnTimeout:        idleConnTimeout,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		ReadBufferSize:         8 << 10,
+		WriteBufferSize:        4 << 10,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout:           pingAfter,
+			PingTimeout:               pingTimeout,
+			MaxReceiveBufferPerStream: streamWindow,
+		},
+	}
+}
