@@ -1,0 +1,225 @@
+package tasks
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"gather"
+)
+
+// waitHere is the longest wait for the next attempt that a worker sits out; the
+// queue keeps whole seconds only. A claim's slack covers it.
+const waitHere = time.Second
+
+// How long, and how often, a worker tries to tell Redis what it does while Redis is away.
+const (
+	recordTimeout = 15 * time.Second
+	claimTimeout  = 5 * time.Second
+	persistPause  = 500 * time.Millisecond
+)
+
+// Fetcher sends a request once.
+type Fetcher interface {
+	// Fetch returns what came of one attempt, bounded by the request's timeout; never nil.
+	Fetch(ctx context.Context, r *gather.Request) *gather.Response
+}
+
+// retryLater sends a task back to the queue, to be delivered after the delay.
+type retryLater struct {
+	delay time.Duration
+	why   *gather.ItemError
+}
+
+func (r *retryLater) Error() string {
+	return fmt.Sprintf("%s, next attempt in %v", r.why.Code, r.delay)
+}
+
+// errHandedBack sends a task back to the queue because the worker stops.
+var errHandedBack = errors.New("handed back: the worker stops")
+
+// fetch runs one item to its result, or sends it back to the queue for another
+// attempt later.
+func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
+	var payload fetchPayload
+	if err := json.Unmarshal(task.Payload(), &payload); err != nil {
+		return fmt.Errorf("payload of %s: %w: %w", task.Type(), err, asynq.RevokeTask)
+	}
+	id := payload.Aggregation
+	ctx, leave := s.inflight.enter(ctx, id)
+	defer leave()
+	claim := &gather.Claim{Subtask: payload.Item, Holder: rand.Text()}
+	var last *gather.Response // that came at all
+	for {
+		var err error
+		claim, err = s.claim(ctx, id, claim)
+		if err != nil || claim == nil {
+			return err // or it has a result, is another's, or is not wanted any more
+		}
+		response, elapsed := s.send(ctx, id, claim)
+		if response.Error != nil && ctx.Err() != nil {
+			return s.aborted(ctx, id, claim)
+		}
+		last = latest(last, response)
+		result, later := judge(claim, response, elapsed)
+		if result != nil {
+			if response.HTTPStatus == 0 && last != nil {
+				last.FillResult(result)
+			}
+			return s.record(ctx, id, result)
+		}
+		if later.delay > waitHere {
+			return s.postpone(ctx, id, claim, later)
+		}
+		select {
+		case <-time.After(later.delay):
+		case <-ctx.Done():
+			return s.aborted(ctx, id, claim)
+		}
+	}
+}
+
+// latest is the last response that came, which a failed item keeps.
+func latest(before, response *gather.Response) *gather.Response {
+	if response.HTTPStatus == 0 {
+		return before
+	}
+	return response
+}
+
+// claim claims the item for the next attempt. It returns nil if there is none to make.
+func (s *Server) claim(ctx context.Context, id string, held *gather.Claim) (*gather.Claim, error) {
+	var claims []gather.Claim
+	err := persist(ctx, claimTimeout, func(ctx context.Context) (err error) {
+		claims, err = s.store.Claim(ctx, id, []gather.Claim{*held})
+		return err
+	})
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errClosed):
+		return nil, nil
+	case err != nil || len(claims) == 0:
+		return nil, err
+	}
+	return &claims[0], nil
+}
+
+// postpone sends the task back to the queue. Where the next attempt would come
+// after the deadline, nothing is left to do but to wait for it, which needs no task.
+func (s *Server) postpone(ctx context.Context, id string, c *gather.Claim, later *retryLater) error {
+	if err := s.release(ctx, id, c, later.delay); err != nil {
+		return err
+	}
+	if later.delay >= c.DeadlineIn {
+		return nil
+	}
+	return later
+}
+
+// send makes one attempt, and returns what came of it and the time since the
+// item's first attempt.
+func (s *Server) send(ctx context.Context, id string, c *gather.Claim) (*gather.Response, time.Duration) {
+	request := c.Request
+	markUnsafe(&request, id, c.Index)
+	sent := time.Now()
+	response := s.fetcher.Fetch(ctx, &request)
+	return response, c.SinceFirst + time.Since(sent)
+}
+
+// judge returns the item's result, or when to make the next attempt.
+func judge(c *gather.Claim, response *gather.Response, elapsed time.Duration) (*gather.Result, *retryLater) {
+	request := &c.Request
+	status, why := gather.ItemSucceeded, (*gather.ItemError)(nil)
+	if !request.Succeeded(response) {
+		status, why = gather.ItemFailed, failure(response)
+		if c.Attempts < request.MaxAttempts() && request.Retryable(response) {
+			return nil, &retryLater{delay: request.Backoff(c.Attempts, response.RetryAfter), why: why}
+		}
+	}
+	result := &gather.Result{
+		Index: c.Index, Run: c.Run, Key: request.Key, URL: request.URL, Status: status, Error: why,
+		Attempts: c.Attempts, ElapsedMS: gather.Milliseconds(elapsed),
+	}
+	response.FillResult(result)
+	return result, nil
+}
+
+// failure says why a response is not what the client wants.
+func failure(response *gather.Response) *gather.ItemError {
+	if response.Error != nil {
+		return response.Error
+	}
+	return &gather.ItemError{
+		Code:    gather.CodeHTTPStatus,
+		Message: fmt.Sprintf("the server answered %d", response.HTTPStatus),
+	}
+}
+
+// markUnsafe gives an unsafe request an idempotency key, since a lost worker can
+// make it be sent twice; the client's own stays.
+func markUnsafe(r *gather.Request, id string, index int) {
+	if !r.Unsafe() || r.HasHeader("Idempotency-Key") {
+		return
+	}
+	headers := map[string]string{"Idempotency-Key": fmt.Sprintf("%s/%d", id, index)}
+	for name, value := range r.Headers {
+		headers[name] = value
+	}
+	r.Headers = headers
+}
+
+// record keeps the result and hands the next items to the queue. A worker that is
+// told to stop still does this, and one that can't reach Redis tries for a while:
+// the request has been sent, and should not have to be sent again.
+func (s *Server) record(ctx context.Context, id string, result *gather.Result) error {
+	var recorded *gather.Recorded
+	return persist(context.WithoutCancel(ctx), recordTimeout, func(ctx context.Context) (err error) {
+		if recorded == nil {
+			if recorded, err = s.store.Record(ctx, id, []gather.Result{*result}); err != nil {
+				return err
+			}
+		}
+		return s.queue.fetch(ctx, id, recorded.Priority, recorded.Next)
+	})
+}
+
+// aborted ends a task whose request was cut off: for good if the aggregation is
+// closed, else it goes back to the queue, for another worker.
+func (s *Server) aborted(ctx context.Context, id string, c *gather.Claim) error {
+	// Even if it was closed: a retry by the client may have opened it again.
+	if err := s.release(ctx, id, c, 0); err != nil {
+		return err
+	}
+	if errors.Is(context.Cause(ctx), errClosed) {
+		return nil
+	}
+	return errHandedBack
+}
+
+// release ends the claim; a worker that is told to stop does this, too.
+func (s *Server) release(ctx context.Context, id string, c *gather.Claim, delay time.Duration) error {
+	return persist(context.WithoutCancel(ctx), claimTimeout, func(ctx context.Context) error {
+		return s.store.Release(ctx, id, c, delay)
+	})
+}
+
+// persist does what may be done twice, again and again while Redis is away, for a while.
+func persist(ctx context.Context, atMost time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	for {
+		err := do(ctx)
+		if !errors.Is(err, gather.ErrUnavailable) {
+			return err
+		}
+		select {
+		case <-time.After(persistPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"gather"
+)
+
+const (
+	// longestSleep is the watchdog's longest pause, and so a worker's heartbeat.
+	longestSleep = time.Second
+	// visitsAtOnce bounds the aggregations that one watchdog looks after at the same time.
+	visitsAtOnce = 8
+	leaveTimeout = time.Second
+	// calm is how long after an outage of Redis nothing is taken for lost: the workers
+	// may be about to record what they have had all along.
+	calm = 3 * time.Second
+)
+
+// watchdog looks after every unfinished aggregation about once a second, shared
+// among the workers. It takes up those that a crash kept from the queue, starts
+// lost items again, and ends those whose deadline is over. asynq itself needs 70
+// to 170 s to find a lost worker's tasks.
+type watchdog struct {
+	worker    string
+	store     Store
+	queue     *Queue
+	inspector *asynq.Inspector
+	begin     func(ctx context.Context, id string) error
+	log       *slog.Logger
+	woken     chan struct{}
+	// visitFrom is the end of the calm after an outage.
+	visitFrom time.Time
+}
+
+func (w *watchdog) wake() {
+	select {
+	case w.woken <- struct{}{}:
+	default:
+	}
+}
+
+// lookAfter has the watchdog look in so long from now, if it would sleep longer.
+func (w *watchdog) lookAfter(d time.Duration) {
+	if d < longestSleep {
+		time.AfterFunc(d, w.wake)
+	}
+}
+
+// run looks after aggregations until ctx ends.
+func (w *watchdog) run(ctx context.Context) {
+	defer w.leave()
+	for {
+		sleep := w.round(ctx)
+		timer := time.NewTimer(sleep)
+		select {
+		case <-timer.C:
+		case <-w.woken:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// round visits what is due and returns how long to sleep.
+func (w *watchdog) round(ctx context.Context) time.Duration {
+	round, err := w.store.Tick(ctx, w.worker)
+	if err != nil {
+		w.report(ctx, "tick", err)
+		w.visitFrom = time.Now().Add(calm)
+		return longestSleep
+	}
+	if time.Now().Before(w.visitFrom) {
+		return longestSleep // what was due has been put off
+	}
+	var visits sync.WaitGroup
+	slots := make(chan struct{}, visitsAtOnce)
+	for _, id := range round.IDs {
+		slots <- struct{}{}
+		visits.Go(func() {
+			defer func() { <-slots }()
+			if err := w.visit(ctx, round, id); err != nil {
+				w.report(ctx, "visit "+id, err)
+			}
+		})
+	}
+	visits.Wait()
+	return round.Sleep
+}
+
+func (w *watchdog) visit(ctx context.Context, round *gather.Round, id string) error {
+	visit, err := w.store.Visit(ctx, round, id)
+	if err != nil {
+		return err
+	}
+	if visit.Soon > 0 {
+		w.lookAfter(visit.Soon)
+	}
+	if visit.Status == gather.StatusQueued {
+		w.log.InfoContext(ctx, "took up an aggregation that waited for its run task", "aggregation", id)
+		return w.begin(ctx, id)
+	}
+	if len(visit.Lost) > 0 {
+		w.log.WarnContext(ctx, "enqueued items that were lost or left", "aggregation", id, "items", len(visit.Lost))
+		if err := w.queue.fetch(ctx, id, visit.Priority, visit.Lost); err != nil {
+			return err
+		}
+	}
+	for _, t := range visit.Suspects {
+		found, err := w.question(ctx, id, visit.Priority, t)
+		switch {
+		case err != nil:
+			return err
+		case found == nowhere:
+			// A crash came between handing it out and enqueuing it: all that were handed
+			// out with it may be in the same place.
+			w.log.WarnContext(ctx, "enqueued items that were handed out", "aggregation", id)
+			return w.begin(ctx, id)
+		case found == inQueue:
+			return nil // first in, first out: those after it are fine too
+		}
+	}
+	return nil
+}
+
+// whereabouts are what a question after a subtask can find.
+type whereabouts int
+
+const (
+	elsewhere whereabouts = iota // delayed, worked off just now, or started again
+	inQueue
+	nowhere
+)
+
+// question finds out whether the queue still has a subtask that waits for a
+// worker, and puts it there if not.
+func (w *watchdog) question(ctx context.Context, id string, p gather.Priority, t gather.Subtask) (whereabouts, error) {
+	isNew, err := w.queue.fetchOne(ctx, id, p, t)
+	if err != nil {
+		return elsewhere, err
+	}
+	if isNew {
+		return nowhere, nil
+	}
+	info, err := w.inspector.GetTaskInfo(fetchQueue(p), fetchTaskID(id, t))
+	switch {
+	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
+		return elsewhere, nil
+	case err != nil:
+		return elsewhere, fmt.Errorf("state of task %s: %w", fetchTaskID(id, t), err)
+	case info.State == asynq.TaskStatePending:
+		return inQueue, nil
+	case info.State == asynq.TaskStateRetry, info.State == asynq.TaskStateScheduled:
+		return elsewhere, nil
+	}
+	// A worker took it from the queue and died before it claimed the item, or asynq
+	// has put it aside.
+	again, restarted, err := w.store.Restart(ctx, id, t)
+	if err != nil || !restarted {
+		return elsewhere, err
+	}
+	w.log.WarnContext(ctx, "started a lost item again", "aggregation", id, "item", t.Index)
+	return elsewhere, w.queue.fetch(ctx, id, p, []gather.Subtask{again})
+}
+
+func (w *watchdog) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	if err := w.store.Leave(ctx, w.worker); err != nil {
+		w.report(ctx, "leave", err)
+	}
+}
+
+func (w *watchdog) report(ctx context.Context, what string, err error) {
+	if !errors.Is(err, context.Canceled) {
+		w.log.ErrorContext(ctx, "watchdog failed, tries again", "at", what, "error", err)
+	}
+}
