@@ -1,0 +1,173 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"gather"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// demoRetention is how long an aggregation of a demo stays: long enough to look at it.
+const demoRetention = time.Hour
+
+// addDemo serves the three endpoints of the article that Gather started from,
+// with and without the slash at their end. They are no part of the API.
+func (a *API) addDemo() {
+	for _, slash := range []string{"", "/"} {
+		register(a, demoOperation("/api"+slash), a.hello)
+		register(a, demoOperation("/api/aggregated"+slash), a.aggregated)
+		register(a, demoOperation("/api/aggregated_sync"+slash), a.aggregatedSync)
+	}
+}
+
+func demoOperation(path string) huma.Operation {
+	return huma.Operation{OperationID: "demo" + path, Method: http.MethodGet, Path: path, Hidden: true}
+}
+
+type helloInput struct {
+	TaskID string `query:"task_id"`
+	Delay  int    `query:"delay_ms" minimum:"0" maximum:"60000" default:"1000"`
+}
+
+type hello struct {
+	Message string `json:"message"`
+	TaskID  string `json:"task_id,omitempty"`
+}
+
+// hello is a slow service: it answers after a second.
+func (a *API) hello(ctx context.Context, w http.ResponseWriter, in *helloInput) error {
+	delay := time.NewTimer(time.Duration(in.Delay) * time.Millisecond)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-a.closing.Done():
+		return errClosing
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	writeJSON(w, http.StatusOK, "application/json", hello{"Hello World", in.TaskID})
+	return nil
+}
+
+type aggregatedInput struct {
+	Num   int `query:"num" minimum:"1" maximum:"1000" default:"10"`
+	Delay int `query:"delay_ms" minimum:"0" maximum:"60000" default:"1000"`
+}
+
+// demoTimes are how long the demo took, as the article tells it.
+type demoTimes struct {
+	Debug   string  `json:"debug_message"`
+	Elapsed float64 `json:"elapsed"` // seconds
+}
+
+func timesOf(elapsed time.Duration) demoTimes {
+	s := elapsed.Seconds()
+	return demoTimes{fmt.Sprintf("fetch executed in %.2f seconds.", s), math.Round(s*1e4) / 1e4}
+}
+
+// aggregated fetches hello many times, side by side.
+func (a *API) aggregated(ctx context.Context, w http.ResponseWriter, in *aggregatedInput) error {
+	bodies, elapsed, err := a.runDemo(ctx, in, 0)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", struct {
+		Message   string            `json:"message"`
+		Responses []json.RawMessage `json:"responses"`
+		demoTimes
+	}{"Hello Async World", bodies, timesOf(elapsed)})
+	return nil
+}
+
+// aggregatedSync fetches hello many times, one after another.
+func (a *API) aggregatedSync(ctx context.Context, w http.ResponseWriter, in *aggregatedInput) error {
+	bodies, elapsed, err := a.runDemo(ctx, in, 1)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", struct {
+		Message   string            `json:"message"`
+		Responses []json.RawMessage `json:"aggregated_responses"`
+		demoTimes
+	}{"Hello Sync World!", bodies, timesOf(elapsed)})
+	return nil
+}
+
+// runDemo sends the fetches the way that every client's go, and waits for all.
+func (a *API) runDemo(ctx context.Context, in *aggregatedInput, concurrency int) ([]json.RawMessage, time.Duration, error) {
+	if in.Num > a.opt.MaxRequests {
+		return nil, 0, invalid(gather.Fault{Location: "query.num", Message: "must be at most " + strconv.Itoa(a.opt.MaxRequests)})
+	}
+	if ready, err := a.store.Ready(ctx); err == nil && ready.Workers == 0 {
+		return nil, 0, errNoWorker // nobody would answer
+	}
+	start := time.Now()
+	spec := a.demoSpec(ctx, in, concurrency)
+	agg, _, err := a.store.Create(ctx, &gather.Creation{Spec: spec})
+	if err != nil {
+		return nil, 0, err
+	}
+	a.run(ctx, agg)
+	if agg, err = a.await(ctx, agg.ID, spec.DeadlineOrDefault()+time.Minute); err != nil {
+		return nil, 0, err
+	}
+	elapsed := time.Since(start)
+	if !agg.Status.Finished() {
+		return nil, 0, errClosing
+	}
+	bodies, err := a.demoBodies(ctx, agg.ID, in.Num)
+	return bodies, elapsed, err
+}
+
+func (a *API) demoSpec(ctx context.Context, in *aggregatedInput, concurrency int) *gather.Spec {
+	r := exchangeOf(ctx).request
+	base := "http://" + r.Host
+	if a.opt.DemoURL != nil {
+		base = a.opt.DemoURL()
+	}
+	delay := time.Duration(in.Delay) * time.Millisecond
+	spec := &gather.Spec{
+		Name: "demo", Concurrency: concurrency,
+		Deadline:  gather.After(min(time.Minute+time.Duration(in.Num)*(delay+time.Second), gather.MaxDeadline)),
+		Retention: gather.After(demoRetention),
+		Requests:  make([]gather.Request, in.Num),
+	}
+	for i := range spec.Requests {
+		q := url.Values{"task_id": {strconv.Itoa(i)}}
+		if r.URL.Query().Has("delay_ms") {
+			q.Set("delay_ms", strconv.Itoa(in.Delay))
+		}
+		spec.Requests[i] = gather.Request{URL: base + "/api/?" + q.Encode(), Timeout: gather.After(delay + gather.DefaultTimeout)}
+	}
+	return spec
+}
+
+// demoBodies are the bodies in input order. An item that failed has its reason there.
+func (a *API) demoBodies(ctx context.Context, id string, num int) ([]json.RawMessage, error) {
+	bodies := make([]json.RawMessage, 0, num)
+	for line, err := range a.store.Results(ctx, id) {
+		if err != nil {
+			return nil, err
+		}
+		var r struct {
+			Body  json.RawMessage `json:"body"`
+			Error json.RawMessage `json:"error"`
+		}
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("result of %s: %w", id, err)
+		}
+		if r.Error != nil {
+			r.Body = append(append([]byte(`{"error":`), r.Error...), '}')
+		}
+		bodies = append(bodies, r.Body)
+	}
+	return bodies, nil
+}
