@@ -1,0 +1,172 @@
+// Package app turns options into running parts: the roles API and Worker, and the
+// embedded mode, which is both and a Redis in one process. The binaries and the
+// end-to-end tests share this wiring.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"gather/internal/httpapi"
+	"gather/store"
+	"gather/tasks"
+)
+
+// Bounds on what a client of the API may make it wait for.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// API serves the HTTP API until Stop.
+type API struct {
+	opts     *APIOptions
+	listener net.Listener
+	rdb      redis.UniversalClient
+	store    *store.Store
+	handler  *httpapi.API
+	server   *http.Server
+	stopOnce sync.Once
+
+	// Only in embedded mode.
+	redis  *miniredis.Miniredis
+	worker *Worker
+}
+
+// NewAPI builds the API, and in embedded mode a Redis and a worker beside it. It
+// listens, but serves only from Serve on.
+func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err error) {
+	a := &API{opts: &o}
+	defer func() {
+		if err != nil {
+			a.Stop()
+		}
+	}()
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("listen on --listen %s: %w", o.Listen, err)
+	}
+	embedded := o.Embedded()
+	if embedded {
+		if a.redis, o.RedisURL, err = startEmbeddedRedis(); err != nil {
+			return nil, err
+		}
+	}
+	redisOpts, err := redisOptions(o.RedisURL)
+	if err != nil {
+		return nil, err
+	}
+	a.rdb = redis.NewClient(redisOpts)
+	if err = ping(ctx, a.rdb, o.RedisURL); err != nil {
+		return nil, err
+	}
+	a.store = store.New(a.rdb)
+	if embedded {
+		worker := WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}
+		worker.AllowNet = append(worker.AllowNet, a.demoAddr())
+		if a.worker, err = NewWorker(ctx, &worker, log); err != nil {
+			return nil, err
+		}
+	}
+	a.handler = httpapi.New(httpapi.Options{
+		Store:       a.store,
+		Queue:       tasks.NewQueue(a.rdb),
+		MaxRequests: o.MaxRequests,
+		MaxBody:     int64(o.MaxRequestBody),
+		MaxWait:     o.MaxWait,
+		Demo:        o.Demo || embedded,
+		DemoURL:     a.demoURL,
+		Version:     version(),
+		Logger:      log,
+	})
+	a.server = &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return a, nil
+}
+
+// Addr is the address that the API listens on, host:port.
+func (a *API) Addr() string { return a.listener.Addr().String() }
+
+// demoAddr is the address under which a worker on this machine reaches the API.
+func (a *API) demoAddr() string {
+	host, port, _ := net.SplitHostPort(a.Addr())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (a *API) demoURL() string {
+	if a.opts.DemoURL != "" {
+		return a.opts.DemoURL
+	}
+	return "http://" + a.demoAddr()
+}
+
+// Serve serves until Stop. It returns an error only if it can't go on.
+func (a *API) Serve() error {
+	if a.worker != nil {
+		if err := a.worker.Start(); err != nil {
+			return err
+		}
+	}
+	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", a.Addr(), err)
+	}
+	return nil
+}
+
+// Stop answers what waits with what there is, lets requests in flight end for the
+// stop timeout, and closes everything. It may be called twice.
+func (a *API) Stop() {
+	a.stopOnce.Do(func() {
+		if a.handler != nil {
+			a.handler.Close()
+		}
+		if a.server != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), a.opts.StopTimeout)
+			defer cancel()
+			if err := a.server.Shutdown(ctx); err != nil {
+				_ = a.server.Close()
+			}
+		}
+		if a.listener != nil {
+			_ = a.listener.Close() // it is open still where Serve was never called
+		}
+		if a.worker != nil {
+			a.worker.Stop()
+		}
+		if a.store != nil {
+			a.store.Close()
+		}
+		if a.rdb != nil {
+			_ = a.rdb.Close()
+		}
+		if a.redis != nil {
+			a.redis.Close()
+		}
+	})
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
