@@ -1,0 +1,54 @@
+# Gather. `make` alone prints every target with its sentence.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The linter's version; it is built from source, so that nothing else is needed than Go.
+GOLANGCI_VERSION := v2.15.0
+BIN := $(CURDIR)/.bin
+GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+.PHONY: help
+help: ## Print this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
+
+.PHONY: run
+run: ## Run everything in one process, in memory, on 127.0.0.1:8080 (GATHER_… variables are passed on).
+	@mkdir -p $(BIN) && go build -o $(BIN)/ ./cmd/api
+	@exec $(BIN)/api
+
+.PHONY: test
+test: redis-server ## Run every test with the race detector; installs a redis-server where it may.
+	go vet ./...
+	go test -race -timeout 15m ./...
+
+.PHONY: redis-server
+redis-server:
+	@scripts/need-redis.sh
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters and check the formatting.
+	$(GOLANGCI) run ./...
+
+$(GOLANGCI):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/golangci-lint $@
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (default 20s) each.
+	scripts/fuzz.sh $(or $(FUZZTIME),20s)
+
+.PHONY: bench
+bench: redis-server ## Measure beside the limit and raw asynq; BENCH holds flags, such as BENCH='-rows 1000x -runs 10' or BENCH=-h.
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/bench ./bench
+	@$(BIN)/bench $(BENCH)
+
+.PHONY: build
+build: ## Build the binaries into .bin/.
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
+
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf $(BIN)
