@@ -1,10 +1,25 @@
 package gather
 
+import (
+	"context"
+	"iter"
+)
+
 // Page is one page of a list of aggregations, the newest first.
 type Page struct {
 	Items []Aggregation
 	// Next is the cursor of the next page; "" means that this is the last.
 	Next string
+}
+
+// Reading is an aggregation as it stood at one moment, with its results.
+type Reading struct {
+	// Aggregation is without results. It may be shared, and must not be changed.
+	*Aggregation
+	// Lines yields the [Result] of each item that had finished, as JSON on a line without
+	// its end, in input order. What did not fit into the first reading is read as it is
+	// asked for.
+	Lines func(ctx context.Context) iter.Seq2[string, error]
 }
 
 // Filter says which aggregations a list holds; zero fields let all pass.

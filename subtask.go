@@ -1,23 +1,79 @@
 package gather
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
 
-// Subtask is one item handed to the queue: its place in the input, and which
-// start of it this is.
+// Lane is the queue that an aggregation's subtasks wait in: that of its priority,
+// and within it one for small aggregations and one for large ones, so that a small
+// one need not wait until the large ones before it are done.
+type Lane string
+
+// bulkOver is the number of items up to which an aggregation is a small one.
+const bulkOver = 256
+
+const bulkSuffix = "-bulk"
+
+// LaneOf returns the lane of an aggregation of so many items.
+func LaneOf(p Priority, items int) Lane {
+	if items > bulkOver {
+		return Lane(p) + bulkSuffix
+	}
+	return Lane(p)
+}
+
+// Bulk reports whether the lane is one of large aggregations.
+func (l Lane) Bulk() bool { return strings.HasSuffix(string(l), bulkSuffix) }
+
+// Subtask is what is handed to the queue at once: one item, or a batch of
+// neighbours in the input of a large aggregation.
 type Subtask struct {
-	// Index is the item's position in the input, from 0.
+	// Index is the item's position in the input, from 0; the first one's of a batch.
 	Index int `json:"index"`
 	// Start numbers the times that the item was handed out: a lost worker's item
 	// is started again under the next number, and the old number loses its claim.
 	Start int `json:"start"`
 	// Fetch says what is fetched, for people: method and URL, without secrets.
 	Fetch string `json:"fetch"`
+	// Batch numbers the batches of an aggregation from 1; 0 means one item alone.
+	Batch int `json:"batch,omitempty"`
+	// Items are the positions of a batch's items, such as "0-63" or "3,5,8-9".
+	Items string `json:"items,omitempty"`
+}
+
+// mostItems bounds what a batch may name; none comes near it.
+const mostItems = 1_000_000
+
+// Each returns the subtask's items as subtasks of one item.
+func (t *Subtask) Each() ([]Subtask, error) {
+	if t.Batch == 0 {
+		return []Subtask{*t}, nil
+	}
+	var list []Subtask
+	for part := range strings.SplitSeq(t.Items, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err := strconv.ParseUint(first, 10, 32)
+		to, lastErr := strconv.ParseUint(last, 10, 32)
+		if err != nil || lastErr != nil || to < from || len(list)+int(to-from) >= mostItems {
+			return nil, fmt.Errorf("items %.100q of a batch are not such as \"0-63\" or \"3,5,8-9\"", t.Items)
+		}
+		for index := from; index <= to; index++ {
+			list = append(list, Subtask{Index: int(index), Start: t.Start})
+		}
+	}
+	return list, nil
 }
 
 // Plan is what a worker that takes up an aggregation has to do.
 type Plan struct {
-	// Priority is the queue that the subtasks go to.
-	Priority Priority
+	// Lane is the queue that the subtasks go to.
+	Lane Lane
 	// Subtasks are all that wait for a worker now; the rest follow as results come in.
 	Subtasks []Subtask
 	// DeadlineIn is the time left until the deadline.
@@ -35,6 +91,8 @@ type Claim struct {
 	Attempts int
 	// SinceFirst is the time from the item's first attempt to this one.
 	SinceFirst time.Duration
+	// Lane is the queue of the aggregation's subtasks.
+	Lane Lane
 	// Run counts the times that the client had retried the aggregation.
 	Run int
 	// DeadlineIn is the time left until the aggregation's deadline.
@@ -47,10 +105,18 @@ type Recorded struct {
 	First int
 	// Finished tells that the aggregation ended with these results.
 	Finished bool
-	// Priority is the queue that Next goes to.
-	Priority Priority
+	// Lane is the queue that Next goes to.
+	Lane Lane
 	// Next are the subtasks to hand to the queue now.
 	Next []Subtask
+}
+
+// Worker is one worker process as the others see it.
+type Worker struct {
+	// Name is unique among all workers.
+	Name string
+	// Concurrency is how many fetches it has in flight at once.
+	Concurrency int
 }
 
 // Round is what a watchdog has to look after now.
@@ -69,8 +135,8 @@ type Visit struct {
 	ID string
 	// Status is where it stands; "" means that it is gone.
 	Status Status
-	// Priority is the queue of its subtasks.
-	Priority Priority
+	// Lane is the queue of its subtasks.
+	Lane Lane
 	// Soon is when it has to be visited again, where that is before another round would come; else 0.
 	Soon time.Duration
 	// Lost are subtasks whose worker did not end them in time; they are handed out again under a new start.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -117,7 +118,7 @@ func BenchmarkStore_Cancel(b *testing.B) {
 	})
 }
 
-func BenchmarkStore_Results(b *testing.B) {
+func BenchmarkStore_Read(b *testing.B) {
 	onEach(b, func(b *testing.B, s *store.Store) {
 		id, _ := begun(b, s, 10_000)
 		if _, err := s.Cancel(b.Context(), id); err != nil {
@@ -125,7 +126,11 @@ func BenchmarkStore_Results(b *testing.B) {
 		}
 		for b.Loop() {
 			n := 0
-			for _, err := range s.Results(b.Context(), id) {
+			reading, err := s.Read(b.Context(), id)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, err := range reading.Lines(b.Context()) {
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -146,7 +151,7 @@ func BenchmarkStore_Wait(b *testing.B) {
 			id, _ := begun(b, s, 1)
 			waited := make(chan error, 1)
 			go func() {
-				_, err := s.Wait(b.Context(), id)
+				_, err := s.Wait(b.Context(), id, time.Hour, nil)
 				waited <- err
 			}()
 			b.StartTimer()

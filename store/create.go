@@ -24,13 +24,6 @@ const (
 	settleTTL = 10 * time.Minute
 )
 
-// Items of an aggregation without a concurrency of its own, or with a larger one,
-// are handed out in windows, so that it does not fill its queue and starve the others.
-const (
-	window     = 2048
-	windowStep = 512
-)
-
 // Create accepts the aggregation, in whole or, with an error, not at all. With an
 // idempotency key that was used before it returns what was made then, as
 // replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone.
@@ -62,25 +55,44 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 	return agg, err == nil && !created && c.IdempotencyKey != "", err
 }
 
-// create writes the index and the schedule first: an aggregation that exists is
-// always found, and an entry without one is swept up.
+// create writes the aggregation and its places on the index and the schedule: all in
+// one script, or where those live on other servers, them first. So an aggregation
+// that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
-	args, err := creationArgs(c.Spec)
+	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
+	args, err := creationArgs(c.Spec, first)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
-	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
-	if err := s.visitSoon(ctx, id, first); err != nil {
+	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
+	// after the client was told that nothing was accepted. So it is asked first.
+	if _, err := s.now(ctx); err != nil {
 		return nil, false, err
 	}
-	reply, err := s.run(ctx, createScript, id, args...).Slice()
+	start, keys, apart := time.Now(), keysOf(id), s.apart.Load()
+	if apart {
+		err = s.visitSoon(ctx, id, first)
+	} else {
+		keys = append(keys, scheduleKey, indexKey)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	reply, err := createScript.Run(ctx, s.rdb, keys, args...).Slice()
+	if !apart && redis.HasErrorPrefix(err, "CROSSSLOT") {
+		s.apart.Store(true)
+		return s.create(ctx, id, c)
+	}
 	if err != nil {
 		return s.settle(ctx, id, c, unavailable(ctx, "create", id, err))
 	}
 	if integer(reply[0]) < 0 {
 		return nil, false, fmt.Errorf("create %s: it was abandoned: %w", id, gather.ErrUnavailable)
 	}
-	s.confirm(ctx, id, c, time.UnixMilli(integer(reply[1])).Add(first))
+	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
+		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
+	}
+	s.confirmKey(ctx, id, c)
 	agg, err = decodeState(id, reply[2], reply[1])
 	return agg, integer(reply[0]) == 1, err
 }
@@ -108,39 +120,31 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 	return nil, false, fmt.Errorf("%w: %w", gather.ErrOutcomeUnknown, cause)
 }
 
-// confirm is what only makes an accepted aggregation surer, and so may fail: a key
-// that is not confirmed leads to it too, and a place on the index and the schedule
-// is missing only if the creation took so long that a watchdog has forgotten it.
-func (s *Store) confirm(ctx context.Context, id string, c *gather.Creation, visit time.Time) {
-	_, _ = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAddNX(ctx, scheduleKey, redis.Z{Score: planned(visit), Member: id})
-		p.ZAddNX(ctx, indexKey, redis.Z{Member: id})
-		if c.IdempotencyKey != "" {
-			args := redis.SetArgs{Mode: "XX", KeepTTL: true}
-			p.SetArgs(ctx, idempotencyKey(c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args)
-		}
-		return nil
-	})
+// confirmKey notes with the idempotency key that the aggregation exists. It may fail:
+// a key that is not confirmed leads to it, too.
+func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
+	if c.IdempotencyKey != "" {
+		args := redis.SetArgs{Mode: "XX", KeepTTL: true}
+		_ = s.rdb.SetArgs(ctx, idempotencyKey(c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
+	}
 }
 
-func creationArgs(spec *gather.Spec) ([]any, error) {
+// creationArgs are what create.lua takes.
+func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
 		return nil, err
 	}
-	width, step := window, windowStep
-	if spec.Concurrency > 0 && spec.Concurrency < window {
-		width, step = spec.Concurrency, 1
-	}
 	fields := []any{
 		"name", spec.Name, "labels", labels, "priority", string(spec.PriorityOrDefault()),
-		"total", len(items), "window", width, "step", step,
+		"lane", string(gather.LaneOf(spec.PriorityOrDefault(), len(items))),
+		"total", len(items), "window", spec.Concurrency, "batch", batchSize(len(items), spec.Concurrency),
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
 	}
-	args := make([]any, 0, 1+len(fields)+len(items))
-	args = append(args, len(fields))
+	args := make([]any, 0, 2+len(fields)+len(items))
+	args = append(args, firstVisit.Milliseconds(), len(fields))
 	args = append(args, fields...)
 	for i := range items {
 		stored, err := encodeRequest(i, &items[i])

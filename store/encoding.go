@@ -135,14 +135,19 @@ func decodeState(id string, meta, now any) (*gather.Aggregation, error) {
 	return decodeMeta(id, fields, time.UnixMilli(integer(now)))
 }
 
-// subtasks reads index, start and fetch of each from a script's reply.
+// subtaskFields is how many values a script returns of each subtask.
+const subtaskFields = 5
+
+// subtasks reads index, start, fetch, batch and items of each from a script's reply.
 func subtasks(reply []any) []gather.Subtask {
-	list := make([]gather.Subtask, 0, len(reply)/3)
-	for i := 0; i+2 < len(reply); i += 3 {
+	list := make([]gather.Subtask, 0, len(reply)/subtaskFields)
+	for ; len(reply) >= subtaskFields; reply = reply[subtaskFields:] {
 		list = append(list, gather.Subtask{
-			Index: int(integer(reply[i])),
-			Start: int(integer(reply[i+1])),
-			Fetch: text(reply[i+2]),
+			Index: int(integer(reply[0])),
+			Start: int(integer(reply[1])),
+			Fetch: text(reply[2]),
+			Batch: int(integer(reply[3])),
+			Items: text(reply[4]),
 		})
 	}
 	return list

@@ -15,31 +15,6 @@ import (
 // last sign, which it gives with every poll.
 const followedFor = 10 * time.Second
 
-// Wait returns the aggregation, without results, when it has finished, or as it
-// stands when ctx ends. It returns ErrNotFound as soon as there is none.
-func (s *Store) Wait(ctx context.Context, id string) (*gather.Aggregation, error) {
-	hints, forget := s.hub.watch(id)
-	defer forget()
-	poll := time.NewTicker(s.timing.Poll)
-	defer poll.Stop()
-	// The end of the wait must not cut off the reading that answers it.
-	reading := context.WithoutCancel(ctx)
-	for over := false; ; {
-		agg, err := s.Get(reading, id)
-		if err != nil || agg.Status.Finished() || over {
-			return agg, err
-		}
-		select {
-		case <-hints:
-		case <-poll.C:
-		case <-ctx.Done():
-			over = true
-		case <-s.hub.ctx.Done():
-			over = true
-		}
-	}
-}
-
 // Follow yields results in order of completion, from position after+1 on, with the
 // state that belongs to them: at once what there is, then what comes, and an empty
 // Progress when nothing came for 15 s. It ends with the Progress that delivers the

@@ -2,13 +2,15 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// hub tells local waiters that an aggregation has changed. All of them share one
-// subscription. A hint may come for nothing, and may get lost with a connection:
+// hub tells local vigils and followers that an aggregation has changed. All of them
+// share one subscription. A hint may come for nothing, and may get lost with a connection:
 // after every new subscription all waiters are told to read again.
 type hub struct {
 	rdb  redis.UniversalClient
@@ -20,35 +22,41 @@ type hub struct {
 	watchers map[string]map[*watcher]struct{}
 }
 
-// watcher is one waiter. Its channel holds one hint: many changes, one reading.
-type watcher struct{ hints chan struct{} }
-
-func (w *watcher) hint() {
-	select {
-	case w.hints <- struct{}{}:
-	default:
-	}
-}
+// watcher is one that is told. Its function is called without a lock, and may be
+// called once more after the watch has ended.
+type watcher struct{ hint func() }
 
 func newHub(rdb redis.UniversalClient) *hub {
 	ctx, stop := context.WithCancel(context.Background())
 	return &hub{rdb: rdb, ctx: ctx, stop: stop, watchers: make(map[string]map[*watcher]struct{})}
 }
 
-// watch returns a channel of hints about id, and a function that ends it.
+// watch returns a channel of hints about id, and a function that ends it. The channel
+// holds one hint: many changes, one reading.
 func (h *hub) watch(id string) (<-chan struct{}, func()) {
+	hints := make(chan struct{}, 1)
+	return hints, h.notify(id, func() {
+		select {
+		case hints <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// notify has hint called at every hint about id, until the returned function is called.
+func (h *hub) notify(id string, hint func()) (forget func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.done == nil {
 		h.done = make(chan struct{})
 		go h.listen()
 	}
-	w := &watcher{hints: make(chan struct{}, 1)}
+	w := &watcher{hint}
 	if h.watchers[id] == nil {
 		h.watchers[id] = make(map[*watcher]struct{})
 	}
 	h.watchers[id][w] = struct{}{}
-	return w.hints, func() {
+	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.watchers[id], w)
@@ -65,19 +73,22 @@ func (h *hub) listen() {
 
 func (h *hub) hint(id string) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	for w := range h.watchers[id] {
+	told := slices.Collect(maps.Keys(h.watchers[id]))
+	h.mu.Unlock()
+	for _, w := range told {
 		w.hint()
 	}
 }
 
 func (h *hub) hintAll() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	var told []*watcher
 	for _, watchers := range h.watchers {
-		for w := range watchers {
-			w.hint()
-		}
+		told = slices.AppendSeq(told, maps.Keys(watchers))
+	}
+	h.mu.Unlock()
+	for _, w := range told {
+		w.hint()
 	}
 }
 

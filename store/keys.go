@@ -21,6 +21,7 @@ const (
 )
 
 func metaKey(id string) string     { return "gather:{" + id + "}" }
+func resultsKey(id string) string  { return "gather:{" + id + "}:results" }
 func followedKey(id string) string { return "gather:{" + id + "}:followed" }
 
 // keysOf are all keys of one aggregation, in the order that the scripts expect.
@@ -28,7 +29,7 @@ func keysOf(id string) []string {
 	meta := metaKey(id)
 	return []string{
 		meta, meta + ":requests", meta + ":todo", meta + ":waiting", meta + ":claimed",
-		meta + ":progress", meta + ":results", meta + ":order", followedKey(id), meta + ":abandoned",
+		meta + ":progress", resultsKey(id), meta + ":order", followedKey(id), meta + ":abandoned",
 	}
 }
 

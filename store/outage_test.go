@@ -83,12 +83,12 @@ func TestStore_whenRedisIs(t *testing.T) {
 		id := mustCreate(t, s, oneItem)
 		mustBegin(t, s, id)
 		type waited struct {
-			agg *gather.Aggregation
+			agg *gather.Reading
 			err error
 		}
 		ended := make(chan waited, 1)
 		go func() {
-			agg, err := s.Wait(t.Context(), id)
+			agg, err := s.Wait(t.Context(), id, time.Hour, nil)
 			ended <- waited{agg, err}
 		}()
 		subscribed := func() error {

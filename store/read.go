@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -34,31 +36,78 @@ func (s *Store) Get(ctx context.Context, id string) (*gather.Aggregation, error)
 	return decodeMeta(id, meta.Val(), now.Val())
 }
 
-// Results yields the result lines of the items finished so far, in input order.
-func (s *Store) Results(ctx context.Context, id string) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		if !validID(id) {
-			yield(nil, gather.ErrNotFound)
-			return
-		}
-		for next := int64(0); next >= 0; {
-			reply, err := s.run(ctx, resultsScript, id, next, chunkBytes).Slice()
-			if errors.Is(err, redis.Nil) {
-				yield(nil, gather.ErrNotFound)
-				return
-			}
-			if err != nil {
-				yield(nil, unavailable(ctx, "read results of", id, err))
-				return
-			}
-			next = integer(reply[0])
-			for _, line := range reply[1:] {
-				if !yield([]byte(text(line)), nil) {
+// Read returns the aggregation with its results, or ErrNotFound. Results that fit
+// into a chunk come in the same round trip, and so belong to the state.
+func (s *Store) Read(ctx context.Context, id string) (*gather.Reading, error) {
+	if !validID(id) {
+		return nil, gather.ErrNotFound
+	}
+	part, err := s.readPart(ctx, id, 0, ofAll)
+	if err != nil {
+		return nil, err
+	}
+	return s.reading(part), nil
+}
+
+// Whose results are read.
+const (
+	ofAll      = 0
+	ofFinished = 1
+)
+
+// readPart is the aggregation with the part of its results that begins at an index.
+type readPart struct {
+	*gather.Aggregation
+	lines []any // strings
+	next  int64 // the index to go on at; -1 at the end
+}
+
+func (s *Store) readPart(ctx context.Context, id string, first int64, whose int) (*readPart, error) {
+	reply, err := readScript.Run(ctx, s.rdb, []string{metaKey(id), resultsKey(id)}, first, chunkBytes, whose).Slice()
+	if errors.Is(err, redis.Nil) {
+		return nil, gather.ErrNotFound
+	}
+	if err != nil {
+		return nil, unavailable(ctx, "read", id, err)
+	}
+	seconds, _ := strconv.ParseInt(text(reply[1]), 10, 64)
+	us, _ := strconv.ParseInt(text(reply[2]), 10, 64)
+	agg, err := decodeMeta(id, stateFields(reply[0]), time.UnixMicro(seconds*1e6+us))
+	return &readPart{Aggregation: agg, next: integer(reply[3]), lines: reply[4:]}, err
+}
+
+// stateFields is a hash that a script returned as a list.
+func stateFields(list any) map[string]string {
+	pairs, _ := list.([]any)
+	fields := make(map[string]string, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields[text(pairs[i])] = text(pairs[i+1])
+	}
+	return fields
+}
+
+// reading is what the part begins. Several may make one of the same part: it never changes.
+func (s *Store) reading(part *readPart) *gather.Reading {
+	lines := func(ctx context.Context) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for part := part; ; {
+				for _, line := range part.lines {
+					if !yield(text(line), nil) {
+						return
+					}
+				}
+				if part.next < 0 {
+					return
+				}
+				var err error
+				if part, err = s.readPart(ctx, part.ID, part.next, ofAll); err != nil {
+					yield("", err)
 					return
 				}
 			}
 		}
 	}
+	return &gather.Reading{Aggregation: part.Aggregation, Lines: lines}
 }
 
 // Bounds of a list: how many ids are looked at in one round trip, and how many for

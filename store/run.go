@@ -17,7 +17,7 @@ func (s *Store) Begin(ctx context.Context, id string) (*gather.Plan, error) {
 	if !validID(id) {
 		return nil, nil
 	}
-	reply, err := s.run(ctx, beginScript, id).Slice()
+	reply, err := s.run(ctx, beginScript, id, s.uncapped()).Slice()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
@@ -25,7 +25,7 @@ func (s *Store) Begin(ctx context.Context, id string) (*gather.Plan, error) {
 		return nil, unavailable(ctx, "begin", id, err)
 	}
 	return &gather.Plan{
-		Priority:   gather.Priority(text(reply[0])),
+		Lane:       gather.Lane(text(reply[0])),
 		DeadlineIn: milliseconds(reply[1]),
 		Subtasks:   subtasks(reply[2:]),
 	}, nil
@@ -49,7 +49,7 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 		return nil, unavailable(ctx, "claim items of", id, err)
 	}
 	claims := make([]gather.Claim, 0, len(wanted))
-	for i, item := range reply[2:] {
+	for i, item := range reply[3:] {
 		fields, claimed := item.([]any)
 		if !claimed {
 			continue
@@ -61,6 +61,7 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 		claims = append(claims, gather.Claim{
 			Subtask:    wanted[i].Subtask,
 			Holder:     wanted[i].Holder,
+			Lane:       gather.Lane(text(reply[2])),
 			Run:        int(integer(reply[0])),
 			DeadlineIn: milliseconds(reply[1]),
 			Request:    request,
@@ -81,13 +82,34 @@ func (s *Store) Release(ctx context.Context, id string, c *gather.Claim, delay t
 	return unavailable(ctx, "release item of", id, err)
 }
 
+// Keep tells that a worker has the items, which all have the same start, but no room
+// for them yet: they are not suspect for a while. It returns how many still wait.
+func (s *Store) Keep(ctx context.Context, id string, items []gather.Subtask) (int, error) {
+	if !validID(id) || len(items) == 0 {
+		return 0, nil
+	}
+	kept, err := s.run(ctx, keepScript, id, startAndIndexes(items)...).Int()
+	return kept, unavailable(ctx, "keep items of", id, err)
+}
+
+// startAndIndexes are the arguments of scripts about items of the same start.
+func startAndIndexes(items []gather.Subtask) []any {
+	args := make([]any, 0, 1+len(items))
+	args = append(args, items[0].Start)
+	for i := range items {
+		args = append(args, items[i].Index)
+	}
+	return args
+}
+
 // Record keeps results. The first result of an item wins; recording one again, or
 // one of a run before the client's last retry, is a success that changes nothing.
 func (s *Store) Record(ctx context.Context, id string, results []gather.Result) (*gather.Recorded, error) {
 	if !validID(id) {
 		return &gather.Recorded{}, nil
 	}
-	args := make([]any, 0, 4*len(results))
+	args := make([]any, 0, 1+4*len(results))
+	args = append(args, s.uncapped())
 	for i := range results {
 		line, err := results[i].Line()
 		if err != nil {
@@ -102,22 +124,21 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 	return &gather.Recorded{
 		First:    int(integer(reply[0])),
 		Finished: integer(reply[1]) == 1,
-		Priority: gather.Priority(text(reply[2])),
+		Lane:     gather.Lane(text(reply[2])),
 		Next:     subtasks(reply[3:]),
 	}, nil
 }
 
-// Restart starts an item again that waits although the queue has lost its
-// subtask. It returns the new subtask, or false if the item does not wait under
-// that start any more.
-func (s *Store) Restart(ctx context.Context, id string, t gather.Subtask) (gather.Subtask, bool, error) {
+// Restart starts items again that wait although the queue has lost their subtask.
+// It returns the new subtasks, one an item, of those that still wait under that start.
+func (s *Store) Restart(ctx context.Context, id string, t gather.Subtask) ([]gather.Subtask, error) {
 	if !validID(id) {
-		return t, false, nil
+		return nil, nil
 	}
-	start, err := s.run(ctx, restartScript, id, t.Index, t.Start).Int()
-	if errors.Is(err, redis.Nil) {
-		return t, false, nil
+	items, err := t.Each()
+	if err != nil {
+		return nil, err
 	}
-	t.Start = start
-	return t, err == nil, unavailable(ctx, "restart item of", id, err)
+	reply, err := s.run(ctx, restartScript, id, startAndIndexes(items)...).Slice()
+	return subtasks(reply), unavailable(ctx, "restart items of", id, err)
 }

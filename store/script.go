@@ -18,16 +18,19 @@ var (
 	beginScript       = scriptOfOne("begin")
 	claimScript       = scriptOfOne("claim")
 	releaseScript     = scriptOfOne("release")
+	keepScript        = scriptOfOne("keep")
 	recordScript      = scriptOfOne("record")
 	restartScript     = scriptOfOne("restart")
 	visitScript       = scriptOfOne("visit")
 	cancelScript      = scriptOfOne("cancel")
 	retryScript       = scriptOfOne("retry")
 	deleteScript      = scriptOfOne("delete")
-	resultsScript     = scriptOfOne("results")
 	completionsScript = scriptOfOne("completions")
 	followScript      = scriptOfOne("follow")
 )
+
+// readScript runs so often that it goes without the prelude, which takes longer than it.
+var readScript = redis.NewScript(luaFile("read"))
 
 // These work on the keys of all aggregations together.
 var (

@@ -19,11 +19,11 @@
 //
 //	gather:{all}:index     zset    ids, in the order of their names, which is that of creation
 //	gather:{all}:schedule  zset    ids by when the watchdog has to look at them next (ms)
-//	gather:{all}:workers   zset    workers by their last heartbeat (ms)
+//	gather:{all}:workers   zset    workers, with their concurrency, by their last heartbeat (ms)
 //	gather:key:{HASH}      string  an idempotency key: the aggregation made with it
 //
-// The index and the schedule are written before the aggregation, so that there is
-// none which the watchdog can't find. Two channels carry ids as hints:
+// The index and the schedule are written with the aggregation, or before it, so that
+// there is none which the watchdog can't find. Two channels carry ids as hints:
 // gather:changed (read again) and gather:closed (abort what is in flight).
 package store
 
@@ -31,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -45,7 +46,15 @@ type Store struct {
 	hub *hub
 	ids *idSource
 
+	waits waits
+	// apart is set once Redis has refused a script that touches the keys of one
+	// aggregation and those of all: they live on several servers.
+	apart atomic.Bool
+
 	timing Timing
+	// capacity is how many fetches all workers can have in flight at once, as seen at
+	// the last tick that found something to do; 0 before.
+	capacity atomic.Int64
 }
 
 // New returns a store on rdb, which the caller closes after Close.
@@ -54,11 +63,14 @@ func New(rdb redis.UniversalClient) *Store { return NewWith(rdb, Timing{}) }
 // NewWith is New with other times than the usual ones, for tests.
 func NewWith(rdb redis.UniversalClient, t Timing) *Store {
 	t.fill()
-	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), timing: t}
+	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
 }
 
 // Close ends the subscription; waiting calls return with what they have.
-func (s *Store) Close() { s.hub.close() }
+func (s *Store) Close() {
+	s.hub.close()
+	s.endReadings()
+}
 
 // unavailable says in which operation Redis failed. A caller that gave up is
 // told so; everything else means that the store is out of reach.

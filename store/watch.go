@@ -15,6 +15,8 @@ import (
 const (
 	// visitsAtOnce bounds what one tick takes on.
 	visitsAtOnce = 200
+	// idleVisits is how many visit intervals a worker sleeps while nothing is due.
+	idleVisits = 2
 	// workerSeen is how old a worker's last heartbeat may be before it counts as gone.
 	workerSeen = 5 * time.Second
 	// suspectsAtOnce bounds the questions whether the queue still has an item: it is
@@ -27,26 +29,35 @@ const (
 // Tick tells that the worker is alive, and returns the aggregations that it must
 // visit now. They are put off at once, so that no other worker visits them too,
 // and someone does later if this one dies.
-func (s *Store) Tick(ctx context.Context, worker string) (*gather.Round, error) {
+//
+// Where nothing is due for longer, the round's Sleep is idleVisits visit intervals.
+func (s *Store) Tick(ctx context.Context, w gather.Worker) (*gather.Round, error) {
 	keys := []string{scheduleKey, workersKey}
-	reply, err := tickScript.Run(ctx, s.rdb, keys, worker, s.timing.VisitInterval.Milliseconds(), visitsAtOnce).Slice()
+	reply, err := tickScript.Run(ctx, s.rdb, keys,
+		workerMember(w), s.timing.VisitInterval.Milliseconds(), visitsAtOnce, workerSeen.Milliseconds()).Slice()
 	if err != nil {
-		return nil, unavailable(ctx, "tick of", worker, err)
+		return nil, unavailable(ctx, "tick of", w.Name, err)
 	}
-	round := &gather.Round{PutOffTo: integer(reply[0]), Sleep: s.timing.VisitInterval}
+	round := &gather.Round{PutOffTo: integer(reply[0]), Sleep: idleVisits * s.timing.VisitInterval}
 	if next := milliseconds(reply[1]); next >= 0 {
-		round.Sleep = min(next, s.timing.VisitInterval)
+		round.Sleep = min(next, round.Sleep)
 	}
-	for _, id := range reply[2:] {
+	if capacity := integer(reply[2]); capacity >= 0 {
+		s.capacity.Store(capacity)
+	}
+	for _, id := range reply[3:] {
 		round.IDs = append(round.IDs, text(id))
 	}
 	return round, nil
 }
 
 // Leave tells that the worker is gone.
-func (s *Store) Leave(ctx context.Context, worker string) error {
-	return unavailable(ctx, "leave of", worker, s.rdb.ZRem(ctx, workersKey, worker).Err())
+func (s *Store) Leave(ctx context.Context, w gather.Worker) error {
+	return unavailable(ctx, "leave of", w.Name, s.rdb.ZRem(ctx, workersKey, workerMember(w)).Err())
 }
+
+// workerMember is what the workers key holds of a worker.
+func workerMember(w gather.Worker) string { return w.Name + " " + strconv.Itoa(w.Concurrency) }
 
 // Visit looks after one aggregation of the round: it ends it at its deadline,
 // starts lost items again, and plans the next visit. An aggregation that is gone
@@ -55,17 +66,17 @@ func (s *Store) Visit(ctx context.Context, round *gather.Round, id string) (*gat
 	if !validID(id) {
 		return &gather.Visit{ID: id}, s.Forget(ctx, id)
 	}
-	args := []any{s.timing.SuspectAfter.Milliseconds(), suspectsAtOnce, mostStarts}
+	args := []any{s.uncapped(), s.timing.SuspectAfter.Milliseconds(), suspectsAtOnce, mostStarts}
 	reply, err := s.run(ctx, visitScript, id, args...).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "visit", id, err)
 	}
 	visit := &gather.Visit{
-		ID:       id,
-		Status:   gather.Status(text(reply[0])),
-		Priority: gather.Priority(text(reply[1])),
+		ID:     id,
+		Status: gather.Status(text(reply[0])),
+		Lane:   gather.Lane(text(reply[1])),
 	}
-	lost := 4 + 3*int(integer(reply[3]))
+	lost := 4 + subtaskFields*int(integer(reply[3]))
 	visit.Lost, visit.Suspects = subtasks(reply[4:lost]), subtasks(reply[lost:])
 	next := milliseconds(reply[2])
 	switch {

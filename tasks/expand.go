@@ -24,5 +24,5 @@ func (s *Server) begin(ctx context.Context, id string) error {
 		return err
 	}
 	s.watchdog.lookAfter(plan.DeadlineIn)
-	return s.queue.fetch(ctx, id, plan.Priority, plan.Subtasks)
+	return s.queue.fetch(ctx, id, plan.Lane, plan.Subtasks)
 }

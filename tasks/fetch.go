@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -44,23 +45,42 @@ func (r *retryLater) Error() string {
 var errHandedBack = errors.New("handed back: the worker stops")
 
 // fetch runs one item to its result, or sends it back to the queue for another
-// attempt later.
+// attempt later; or a batch of them side by side. It owns a slot from the start.
 func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
+	queue, _ := asynq.GetQueueName(ctx)
+	bulk := isBulk(queue)
+	ready := sync.OnceFunc(func() { // lets the next task of a bulk queue in
+		if bulk {
+			s.intake.bulkReady()
+		}
+	})
+	defer ready()
 	var payload fetchPayload
 	if err := json.Unmarshal(task.Payload(), &payload); err != nil {
+		s.slots.release(1)
 		return fmt.Errorf("payload of %s: %w: %w", task.Type(), err, asynq.RevokeTask)
 	}
 	id := payload.Aggregation
 	ctx, leave := s.inflight.enter(ctx, id)
 	defer leave()
-	claim := &gather.Claim{Subtask: payload.Item, Holder: rand.Text()}
+	if payload.Item.Batch > 0 {
+		bulk = true
+		return s.fetchBatch(ctx, id, payload.Item, ready)
+	}
+	ready()
+	defer s.slots.release(1)
+	claim, err := s.claim(ctx, id, &gather.Claim{Subtask: payload.Item, Holder: rand.Text()})
+	if err != nil || claim == nil {
+		return err // or it has a result, is another's, or is not wanted any more
+	}
+	return s.fetchItem(ctx, id, claim)
+}
+
+// fetchItem runs a claimed item to its result. It returns retryLater or errHandedBack
+// where the item waits for a worker again.
+func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) error {
 	var last *gather.Response // that came at all
 	for {
-		var err error
-		claim, err = s.claim(ctx, id, claim)
-		if err != nil || claim == nil {
-			return err // or it has a result, is another's, or is not wanted any more
-		}
 		response, elapsed := s.send(ctx, id, claim)
 		if response.Error != nil && ctx.Err() != nil {
 			return s.aborted(ctx, id, claim)
@@ -71,7 +91,7 @@ func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
 			if response.HTTPStatus == 0 && last != nil {
 				last.FillResult(result)
 			}
-			return s.record(ctx, id, result)
+			return s.record(id, result)
 		}
 		if later.delay > waitHere {
 			return s.postpone(ctx, id, claim, later)
@@ -80,6 +100,10 @@ func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
 		case <-time.After(later.delay):
 		case <-ctx.Done():
 			return s.aborted(ctx, id, claim)
+		}
+		var err error
+		if claim, err = s.claim(ctx, id, claim); err != nil || claim == nil {
+			return err
 		}
 	}
 }
@@ -92,20 +116,34 @@ func latest(before, response *gather.Response) *gather.Response {
 	return response
 }
 
-// claim claims the item for the next attempt. It returns nil if there is none to make.
+// claim claims the item for the next attempt, together with others of the
+// aggregation that want it at the same time. It returns nil if there is none to make.
 func (s *Server) claim(ctx context.Context, id string, held *gather.Claim) (*gather.Claim, error) {
-	var claims []gather.Claim
-	err := persist(ctx, claimTimeout, func(ctx context.Context) (err error) {
-		claims, err = s.store.Claim(ctx, id, []gather.Claim{*held})
+	claim, err := s.claims.call(id, *held)
+	if err != nil && errors.Is(context.Cause(ctx), errClosed) {
+		return nil, nil
+	}
+	return claim, err
+}
+
+// claimAll claims items of an aggregation. It returns nil in place of those for
+// which there is no attempt to make.
+func (s *Server) claimAll(id string, wanted []gather.Claim) ([]*gather.Claim, error) {
+	var granted []gather.Claim
+	err := persist(s.handlers, claimTimeout, func(ctx context.Context) (err error) {
+		granted, err = s.store.Claim(ctx, id, wanted)
 		return err
 	})
-	switch {
-	case err != nil && errors.Is(context.Cause(ctx), errClosed):
-		return nil, nil
-	case err != nil || len(claims) == 0:
+	if err != nil {
 		return nil, err
 	}
-	return &claims[0], nil
+	claims := make([]*gather.Claim, len(wanted))
+	for i := range wanted {
+		if len(granted) > 0 && granted[0].Index == wanted[i].Index && granted[0].Holder == wanted[i].Holder {
+			claims[i], granted = &granted[0], granted[1:]
+		}
+	}
+	return claims, nil
 }
 
 // postpone sends the task back to the queue. Where the next attempt would come
@@ -172,19 +210,27 @@ func markUnsafe(r *gather.Request, id string, index int) {
 	r.Headers = headers
 }
 
-// record keeps the result and hands the next items to the queue. A worker that is
+// record keeps the result, together with others of the aggregation that come at the
+// same time.
+func (s *Server) record(id string, result *gather.Result) error {
+	_, err := s.results.call(id, *result)
+	return err
+}
+
+// recordAll keeps results and hands the next items to the queue. A worker that is
 // told to stop still does this, and one that can't reach Redis tries for a while:
-// the request has been sent, and should not have to be sent again.
-func (s *Server) record(ctx context.Context, id string, result *gather.Result) error {
+// the requests have been sent, and should not have to be sent again.
+func (s *Server) recordAll(id string, results []gather.Result) ([]struct{}, error) {
 	var recorded *gather.Recorded
-	return persist(context.WithoutCancel(ctx), recordTimeout, func(ctx context.Context) (err error) {
+	err := persist(context.Background(), recordTimeout, func(ctx context.Context) (err error) {
 		if recorded == nil {
-			if recorded, err = s.store.Record(ctx, id, []gather.Result{*result}); err != nil {
+			if recorded, err = s.store.Record(ctx, id, results); err != nil {
 				return err
 			}
 		}
-		return s.queue.fetch(ctx, id, recorded.Priority, recorded.Next)
+		return s.queue.fetch(ctx, id, recorded.Lane, recorded.Next)
 	})
+	return make([]struct{}, len(results)), err
 }
 
 // aborted ends a task whose request was cut off: for good if the aggregation is

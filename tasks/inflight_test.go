@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"io"
 	"strconv"
 	"sync"
 	"testing"
@@ -91,12 +92,15 @@ func TestInflight_manyAtOnce(t *testing.T) {
 	}
 }
 
+// aMoment is what a test waits before it does something, while something else may wait.
+const aMoment = 300 * time.Millisecond
+
 // fetchFunc is a [Fetcher].
 type fetchFunc func(ctx context.Context) *gather.Response
 
 func (f fetchFunc) Fetch(ctx context.Context, _ *gather.Request) *gather.Response { return f(ctx) }
 
-// trial is one worker at one item, GET http://a, whose store counts what is told.
+// trial is one worker of one slot at one item, GET http://a, whose store counts what is told.
 type trial struct {
 	server   *Server
 	attempts int
@@ -107,26 +111,38 @@ type trial struct {
 // newTrial returns a worker whose fetches come to what fetch returns.
 func newTrial(fetch fetchFunc) *trial {
 	tr := &trial{}
-	tr.server = &Server{fetcher: fetch, inflight: newInflight(), store: &stubStore{
-		claim: func() ([]gather.Claim, error) {
+	tr.server = newHandlers(1, fetch, &stubStore{
+		claim: func(wanted []gather.Claim) ([]gather.Claim, error) {
 			tr.attempts++
-			return []gather.Claim{{Request: gather.Request{URL: "http://a"}, Attempts: tr.attempts, DeadlineIn: gather.MaxDeadline}}, nil
+			claim := wanted[0]
+			claim.Request, claim.Attempts, claim.DeadlineIn = gather.Request{URL: "http://a"}, tr.attempts, gather.MaxDeadline
+			return []gather.Claim{claim}, nil
 		},
-		release: func(ctx context.Context, delay time.Duration) error {
+		release: func(ctx context.Context, _ *gather.Claim, delay time.Duration) error {
 			tr.released = append(tr.released, delay)
 			return ctx.Err()
 		},
-		record: func(_ context.Context, result *gather.Result) (*gather.Recorded, error) {
-			tr.results = append(tr.results, *result)
+		record: func(_ context.Context, results []gather.Result) (*gather.Recorded, error) {
+			tr.results = append(tr.results, results...)
 			return &gather.Recorded{}, nil
 		},
-	}}
+	})
 	return tr
 }
 
+// fetch runs the task of the item, with the slot that it was taken from the queue with.
 func (tr *trial) fetch(ctx context.Context, t *testing.T) error {
 	t.Helper()
+	mustSlot(t, tr.server)
 	return tr.server.fetch(ctx, mustFetchTask(t, "agg_1", gather.Subtask{Start: 1}))
+}
+
+// mustSlot takes a slot for a task, as the intake does.
+func mustSlot(t *testing.T, s *Server) {
+	t.Helper()
+	if s.slots.tryAcquire(1) != 1 {
+		t.Fatal("there is no slot for the task")
+	}
 }
 
 // wantEnd checks what the store was told in the end.
@@ -144,6 +160,7 @@ func (tr *trial) wantEnd(t *testing.T, attempts int, results []gather.ItemStatus
 	if len(tr.server.inflight.cancels) > 0 {
 		t.Error("the request is still known as in flight")
 	}
+	wantAllFree(t, tr.server.slots, 1)
 }
 
 // untilAborted is a server that never answers.
@@ -247,19 +264,54 @@ func TestServer_fetch_sendsNothingWithoutAClaim(t *testing.T) {
 	}
 	for name, want := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := &Server{inflight: newInflight(), store: &stubStore{claim: func() ([]gather.Claim, error) { return nil, want }}}
+			s := newHandlers(1, nil, &stubStore{claim: func([]gather.Claim) ([]gather.Claim, error) { return nil, want }})
+			mustSlot(t, s)
 			if err := s.fetch(t.Context(), mustFetchTask(t, "agg_1", gather.Subtask{})); !errors.Is(err, want) {
 				t.Errorf("fetch = %v, want %v", err, want)
 			}
+			wantAllFree(t, s.slots, 1)
 		})
 	}
 }
 
+// Nobody waits for a claim on what is closed, so that it is no error that it failed.
+func TestServer_fetch_dropsWhatIsClosedBeforeItIsClaimed(t *testing.T) {
+	var s *Server
+	s = newHandlers(1, nil, &stubStore{claim: func([]gather.Claim) ([]gather.Claim, error) {
+		s.inflight.close("agg_1")
+		return nil, io.ErrUnexpectedEOF
+	}})
+	mustSlot(t, s)
+	if err := s.fetch(t.Context(), mustFetchTask(t, "agg_1", gather.Subtask{})); err != nil {
+		t.Errorf("fetch = %v, want nil", err)
+	}
+	wantAllFree(t, s.slots, 1)
+}
+
+// A claim is tried again while the store is away, but nothing is lost where it is not made.
+func TestServer_fetch_claimsNoLongerOnceTheWorkerStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newHandlers(1, nil, &stubStore{claim: func([]gather.Claim) ([]gather.Claim, error) { return nil, gather.ErrUnavailable }})
+		time.AfterFunc(aMoment, s.handBack)
+		mustSlot(t, s)
+		start := time.Now()
+		if err := s.fetch(s.handlers, mustFetchTask(t, "agg_1", gather.Subtask{})); !errors.Is(err, gather.ErrUnavailable) {
+			t.Errorf("fetch = %v, want %v", err, gather.ErrUnavailable)
+		}
+		if took := time.Since(start); took != aMoment {
+			t.Errorf("gave up after %v, want %v", took, aMoment)
+		}
+		wantAllFree(t, s.slots, 1)
+	})
+}
+
 func TestServer_revokesWhatItCannotRead(t *testing.T) {
-	s := &Server{}
+	s := newHandlers(1, nil, nil)
+	mustSlot(t, s)
 	for name, handle := range map[string]func(context.Context, *asynq.Task) error{"fetch": s.fetch, "expand": s.expand} {
 		if err := handle(t.Context(), asynq.NewTask(name, []byte("{"))); !errors.Is(err, asynq.RevokeTask) {
 			t.Errorf("%s = %v, want %v", name, err, asynq.RevokeTask)
 		}
 	}
+	wantAllFree(t, s.slots, 1)
 }

@@ -14,16 +14,30 @@ import (
 	"gather"
 )
 
+const (
+	// runsAtOnce is how many run tasks a worker has beside its fetches.
+	runsAtOnce = 16
+	// checkInterval is asynq's pause after an empty round; the intake makes it long.
+	checkInterval = 2 * time.Nanosecond
+	// forwardInterval is how often tasks that are due are moved to their queues.
+	forwardInterval = time.Second
+	// janitorInterval is how often asynq looks for completed tasks, of which Gather keeps none.
+	janitorInterval = time.Minute
+	// drainTimeout bounds the time until asynq has found the tasks that were taken.
+	drainTimeout = time.Second
+)
+
 // Store is what running an aggregation needs of the store.
 type Store interface {
 	Begin(ctx context.Context, id string) (*gather.Plan, error)
 	Claim(ctx context.Context, id string, wanted []gather.Claim) ([]gather.Claim, error)
+	Keep(ctx context.Context, id string, items []gather.Subtask) (int, error)
 	Release(ctx context.Context, id string, c *gather.Claim, delay time.Duration) error
 	Record(ctx context.Context, id string, results []gather.Result) (*gather.Recorded, error)
-	Restart(ctx context.Context, id string, t gather.Subtask) (gather.Subtask, bool, error)
-	Tick(ctx context.Context, worker string) (*gather.Round, error)
+	Restart(ctx context.Context, id string, t gather.Subtask) ([]gather.Subtask, error)
+	Tick(ctx context.Context, w gather.Worker) (*gather.Round, error)
 	Visit(ctx context.Context, round *gather.Round, id string) (*gather.Visit, error)
-	Leave(ctx context.Context, worker string) error
+	Leave(ctx context.Context, w gather.Worker) error
 	WatchClosed(ctx context.Context, closed func(id string))
 }
 
@@ -48,14 +62,18 @@ type Server struct {
 	store    Store
 	fetcher  Fetcher
 	queue    *Queue
+	slots    *slots
+	claims   *together[gather.Claim, *gather.Claim]
+	results  *together[gather.Result, struct{}]
 	inflight *inflight
 	watchdog *watchdog
-	wakeup   *wakeup
+	intake   *intake
 	asynq    *asynq.Server
 	rdb      redis.UniversalClient
 
 	stopTimeout    time.Duration
 	running        sync.RWMutex       // every handler holds it for reading
+	handlers       context.Context    // what all handlers run under
 	handBack       context.CancelFunc // aborts the handlers, which hand their tasks back
 	background     sync.WaitGroup     // the watchdog and the listeners
 	stopBackground context.CancelFunc
@@ -69,26 +87,27 @@ func NewServer(o Options) *Server {
 		store:       o.Store,
 		fetcher:     o.Fetcher,
 		queue:       NewQueue(rdb),
+		slots:       newSlots(o.Concurrency),
 		inflight:    newInflight(),
-		wakeup:      newWakeup(len(queueWeights)),
 		rdb:         rdb,
 		stopTimeout: o.StopTimeout,
 
 		stopBackground: func() {},
 	}
+	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
+	s.intake = newIntake(rdb, s.slots)
 	s.watchdog = &watchdog{
-		worker: o.Worker, store: o.Store, queue: s.queue, begin: s.begin, log: o.Logger,
+		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.begin, log: o.Logger,
 		inspector: asynq.NewInspectorFromRedisClient(rdb), woken: make(chan struct{}, 1),
 	}
-	handlers, handBack := context.WithCancel(context.Background())
-	s.handBack = handBack
-	rdb.AddHook(s.wakeup)
-	s.asynq = asynq.NewServerFromRedisClient(rdb, asynq.Config{
-		Concurrency:              o.Concurrency,
+	s.handlers, s.handBack = context.WithCancel(context.Background())
+	s.asynq = asynq.NewServerFromRedisClient(s.intake, asynq.Config{
+		Concurrency:              o.Concurrency + runsAtOnce,
 		Queues:                   queueWeights,
-		BaseContext:              func() context.Context { return handlers },
+		BaseContext:              func() context.Context { return s.handlers },
 		TaskCheckInterval:        checkInterval,
-		DelayedTaskCheckInterval: time.Second,
+		DelayedTaskCheckInterval: forwardInterval,
+		JanitorInterval:          janitorInterval,
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,
 		ShutdownTimeout:          o.StopTimeout + recordTimeout,
@@ -100,16 +119,12 @@ func NewServer(o Options) *Server {
 
 // Start sets the worker to work. It returns at once.
 func (s *Server) Start() error {
-	mux := asynq.NewServeMux()
-	mux.Use(s.track)
-	mux.HandleFunc(TypeRun, s.expand)
-	mux.HandleFunc(TypeFetch, s.fetch)
-	if err := s.asynq.Start(mux); err != nil {
+	if err := s.asynq.Start(asynq.HandlerFunc(s.process)); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopBackground = stop
-	s.background.Go(func() { s.wakeup.listen(ctx, s.rdb) })
+	s.background.Go(func() { s.intake.listen(ctx) })
 	s.background.Go(func() { s.store.WatchClosed(ctx, s.inflight.close) })
 	s.background.Go(func() { s.watchdog.run(ctx) })
 	return nil
@@ -119,7 +134,9 @@ func (s *Server) Start() error {
 // hands back what is left. It may be called twice.
 func (s *Server) Stop() {
 	s.stopOnce.Do(func() {
-		s.wakeup.close()
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		s.intake.close(ctx)
+		cancel()
 		timeout := time.AfterFunc(s.stopTimeout, s.handBack)
 		s.asynq.Shutdown() // waits for the tasks, but not for handlers that were aborted
 		timeout.Stop()
@@ -132,13 +149,23 @@ func (s *Server) Stop() {
 	})
 }
 
-// track knows the handlers that run, beyond what asynq waits for.
-func (s *Server) track(next asynq.Handler) asynq.Handler {
-	return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
-		s.running.RLock()
-		defer s.running.RUnlock()
-		return next.ProcessTask(ctx, task)
-	})
+// process runs one task. It is known as running beyond what asynq waits for.
+func (s *Server) process(ctx context.Context, task *asynq.Task) error {
+	s.running.RLock()
+	defer s.running.RUnlock()
+	switch task.Type() {
+	case TypeRun:
+		return s.expand(ctx, task)
+	case TypeFetch:
+		return s.fetch(ctx, task)
+	}
+	if queue, known := asynq.GetQueueName(ctx); known && isFetch(queue) {
+		s.slots.release(1)
+		if isBulk(queue) {
+			s.intake.bulkReady()
+		}
+	}
+	return fmt.Errorf("task of unknown type %q: %w", task.Type(), asynq.RevokeTask)
 }
 
 // retryDelay is how long a task stays with the queue before it is delivered again.

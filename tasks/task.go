@@ -1,13 +1,13 @@
 // Package tasks is how an aggregation runs: it is the only importer of asynq.
 //
 // One task of type aggregation:run spawns the fetch tasks of an aggregation
-// (expand.go); each of them sends its request, records the result, and hands the
-// next items to the queue (fetch.go). A task may be delivered twice, and at the
-// same time: the store decides what counts, so that twice changes nothing.
+// (expand.go); each of them sends its requests, one or a batch, records the results,
+// and hands the next items to the queue (fetch.go). A task may be delivered twice, and
+// at the same time: the store decides what counts, so that twice changes nothing.
 //
 // Beside the queue there is a watchdog (watchdog.go), which finds what a crash
 // between two writes or a lost worker has left, and ends aggregations at their
-// deadlines. Idle workers do not poll: they wait for a wake-up (wakeup.go).
+// deadlines. Idle workers do not poll: they wait for a wake-up (intake.go).
 package tasks
 
 import (
@@ -31,15 +31,23 @@ const (
 const runQueue = "aggregations"
 
 // queueWeights are all queues. Where several have tasks, each is served about in
-// proportion to its weight, so that low is slow but never starved.
+// proportion to its weight, so that low is slow but never starved. A task of a bulk
+// queue is a batch, which weighs more than its number.
 var queueWeights = map[string]int{
-	runQueue:                           10,
-	fetchQueue(gather.PriorityHigh):    6,
-	fetchQueue(gather.PriorityDefault): 3,
-	fetchQueue(gather.PriorityLow):     1,
+	runQueue:             20,
+	"fetch-high":         12,
+	"fetch-default":      6,
+	"fetch-low":          2,
+	"fetch-high-bulk":    6,
+	"fetch-default-bulk": 3,
+	"fetch-low-bulk":     1,
 }
 
-func fetchQueue(p gather.Priority) string { return "fetch-" + string(p) }
+func fetchQueue(lane gather.Lane) string { return "fetch-" + string(lane) }
+
+func isFetch(queue string) bool { return queue != runQueue }
+
+func isBulk(queue string) bool { return gather.Lane(queue).Bulk() }
 
 // Bounds that asynq needs but Gather does not want: attempts are counted, and
 // requests and aggregations timed out, elsewhere.
@@ -74,18 +82,21 @@ func newRunTask(id string, retries int) (*asynq.Task, error) {
 	return newTask(TypeRun, payload, runQueue, taskID), nil
 }
 
-// newFetchTask makes the task of one start of one item.
-func newFetchTask(id string, p gather.Priority, t gather.Subtask) (*asynq.Task, error) {
+// newFetchTask makes the task of one start of one item, or of one batch.
+func newFetchTask(id string, lane gather.Lane, t gather.Subtask) (*asynq.Task, error) {
 	payload, err := json.Marshal(fetchPayload{Aggregation: id, Item: t})
 	if err != nil {
 		return nil, fmt.Errorf("fetch task of %s/%d: %w", id, t.Index, err)
 	}
-	return newTask(TypeFetch, payload, fetchQueue(p), fetchTaskID(id, t)), nil
+	return newTask(TypeFetch, payload, fetchQueue(lane), fetchTaskID(id, t)), nil
 }
 
 // fetchTaskID is fixed, so that enqueuing twice is found out.
 func fetchTaskID(id string, t gather.Subtask) string {
 	taskID := id + ":" + strconv.Itoa(t.Index)
+	if t.Batch > 0 {
+		taskID = id + ":batch:" + strconv.Itoa(t.Batch)
+	}
 	if t.Start > 1 {
 		taskID += ":" + strconv.Itoa(t.Start)
 	}

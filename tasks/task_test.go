@@ -30,6 +30,8 @@ func TestFetchTaskID(t *testing.T) {
 		"the first start of a retry":     {gather.Subtask{Index: 0, Start: 1001}, "agg_1:0:1001"},
 		"what is fetched plays no part":  {gather.Subtask{Index: 3, Start: 1, Fetch: "GET http://a"}, "agg_1:3"},
 		"an item with the start's digit": {gather.Subtask{Index: 32, Start: 1}, "agg_1:32"},
+		"a batch":                        {gather.Subtask{Index: 64, Start: 1, Batch: 2, Items: "64-127"}, "agg_1:batch:2"},
+		"a batch that is started again":  {gather.Subtask{Index: 64, Start: 3, Batch: 2, Items: "64-127"}, "agg_1:batch:2:3"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -44,12 +46,19 @@ func TestFetchTaskID_isOfOneStartOnly(t *testing.T) {
 	start := rapid.Custom(func(t *rapid.T) gather.Subtask {
 		return gather.Subtask{
 			Index: rapid.IntRange(0, 20_000).Draw(t, "index"), Start: rapid.IntRange(1, 5_000).Draw(t, "start"),
-			Fetch: rapid.String().Draw(t, "fetch"),
+			Batch: rapid.IntRange(0, 3).Draw(t, "batch"), Fetch: rapid.String().Draw(t, "fetch"),
 		}
 	})
+	// A batch is known by its number, an item by its position.
+	place := func(s gather.Subtask) [2]int {
+		if s.Batch > 0 {
+			return [2]int{s.Batch, 0}
+		}
+		return [2]int{0, s.Index}
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		one, other := start.Draw(t, "one"), start.Draw(t, "another")
-		same := one.Index == other.Index && one.Start == other.Start
+		same := place(one) == place(other) && one.Start == other.Start
 		if got := fetchTaskID("agg_1", one) == fetchTaskID("agg_1", other); got != same {
 			t.Fatalf("%+v and %+v have the same task id: %v, want %v", one, other, got, same)
 		}
@@ -81,17 +90,20 @@ func TestNewRunTask(t *testing.T) {
 func TestNewFetchTask(t *testing.T) {
 	q := mustQueue(t)
 	item := gather.Subtask{Index: 3, Start: 1, Fetch: "GET https://a/?key=***"}
-	for _, priority := range gather.Priorities {
-		task, err := newFetchTask("agg_1", priority, item)
+	for _, lane := range lanes() {
+		task, err := newFetchTask("agg_1", lane, item)
 		if err != nil {
 			t.Fatal(err)
 		}
 		info := mustEnqueue(t, q, task)
-		if want := "fetch-" + string(priority); info.Queue != want || info.Type != "fetch" || info.ID != "agg_1:3" {
+		if want := "fetch-" + string(lane); info.Queue != want || info.Type != "fetch" || info.ID != "agg_1:3" {
 			t.Errorf("task %q of type %q is in queue %q, want %q", info.ID, info.Type, info.Queue, want)
 		}
 		if _, served := queueWeights[info.Queue]; !served {
 			t.Errorf("no worker serves queue %q", info.Queue)
+		}
+		if !isFetch(info.Queue) || isBulk(info.Queue) != lane.Bulk() {
+			t.Errorf("queue %q is one of fetches: %v, of large aggregations: %v", info.Queue, isFetch(info.Queue), isBulk(info.Queue))
 		}
 		// Attempts are counted, and timed out, elsewhere.
 		if info.MaxRetry < 1_000_000 || info.Timeout <= gather.MaxDeadline {
@@ -100,36 +112,136 @@ func TestNewFetchTask(t *testing.T) {
 	}
 }
 
+// lanes are all that an aggregation may be in.
+func lanes() []gather.Lane {
+	var list []gather.Lane
+	for _, priority := range gather.Priorities {
+		list = append(list, gather.LaneOf(priority, 1), gather.LaneOf(priority, 100_000))
+	}
+	return list
+}
+
+func TestQueueWeights_areOfEveryLane(t *testing.T) {
+	want := []string{runQueue}
+	for _, lane := range lanes() {
+		want = append(want, fetchQueue(lane))
+	}
+	slices.Sort(want)
+	if got := slices.Sorted(maps.Keys(queueWeights)); !slices.Equal(got, want) {
+		t.Errorf("the workers serve %v, want %v", got, want)
+	}
+	if isFetch(runQueue) || isBulk(runQueue) {
+		t.Error("a run task would need a slot")
+	}
+}
+
 // TestFetchPayload_holdsNoSecrets lists all that dashboards show of a task: a field
 // more needs a thought about what it tells.
 func TestFetchPayload_holdsNoSecrets(t *testing.T) {
-	task, err := newFetchTask("agg_1", gather.PriorityDefault, gather.Subtask{Index: 3, Start: 2, Fetch: "GET https://a/"})
-	if err != nil {
-		t.Fatal(err)
+	cases := map[string]struct {
+		item gather.Subtask
+		want string
+	}{
+		"an item": {
+			gather.Subtask{Index: 3, Start: 2, Fetch: "GET https://a/"},
+			`{"aggregation":"agg_1","item":{"index":3,"start":2,"fetch":"GET https://a/"}}`,
+		},
+		"a batch": {
+			gather.Subtask{Index: 64, Start: 1, Fetch: "GET https://a/", Batch: 2, Items: "64-70,72"},
+			`{"aggregation":"agg_1","item":{"index":64,"start":1,"fetch":"GET https://a/","batch":2,"items":"64-70,72"}}`,
+		},
 	}
-	if got, want := string(task.Payload()), `{"aggregation":"agg_1","item":{"index":3,"start":2,"fetch":"GET https://a/"}}`; got != want {
-		t.Errorf("payload = %s, want %s", got, want)
-	}
-	if len(task.Headers()) > 0 {
-		t.Errorf("headers = %v, want none", slices.Collect(maps.Keys(task.Headers())))
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			task, err := newFetchTask("agg_1", gather.LaneOf(gather.PriorityDefault, 1), c.item)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(task.Payload()); got != c.want {
+				t.Errorf("payload = %s, want %s", got, c.want)
+			}
+			if len(task.Headers()) > 0 {
+				t.Errorf("headers = %v, want none", slices.Collect(maps.Keys(task.Headers())))
+			}
+		})
 	}
 }
 
 func TestQueue_twiceIsOnce(t *testing.T) {
 	q := mustQueue(t)
 	agg := &gather.Aggregation{ID: "agg_1"}
-	items := []gather.Subtask{{Index: 0, Start: 1}, {Index: 1, Start: 1}}
+	items := []gather.Subtask{{Index: 0, Start: 1}, {Index: 1, Start: 1}, {Index: 64, Start: 1, Batch: 2, Items: "64-127"}}
 	for range 2 {
 		if err := q.Run(t.Context(), agg); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.fetch(t.Context(), "agg_1", gather.PriorityLow, items); err != nil {
+		if err := q.fetch(t.Context(), "agg_1", "low-bulk", items); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for queue, want := range map[string]int{"aggregations": 1, "fetch-low": 2} {
+	for queue, want := range map[string]int{"aggregations": 1, "fetch-low-bulk": 3} {
 		if got := len(mustList(t, q, queue)); got != want {
 			t.Errorf("%s holds %d tasks, want %d", queue, got, want)
+		}
+	}
+}
+
+func TestQueue_fetchLater(t *testing.T) {
+	q := mustQueue(t)
+	earliest := time.Now().Add(2 * time.Second)
+	for range 2 {
+		if err := q.fetchLater(t.Context(), "agg_1", "low-bulk", gather.Subtask{Index: 7, Start: 2}, 2*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := mustListScheduled(t, q, "fetch-low-bulk")
+	if len(list) != 1 || list[0].ID != "agg_1:7:2" || list[0].NextProcessAt.Before(earliest) {
+		t.Errorf("scheduled = %+v, want agg_1:7:2 once, not before %v", list, earliest)
+	}
+}
+
+func TestParseWake(t *testing.T) {
+	cases := map[string]struct {
+		payload, queue string
+		tasks          int
+	}{
+		"as it is written":         {"fetch-low 12", "fetch-low", 12},
+		"without a number":         {"fetch-low", "fetch-low", 1},
+		"with something else":      {"fetch-low many", "fetch-low", 1},
+		"with something after it":  {"fetch-low 3 4", "fetch-low", 1},
+		"with nothing at all":      {"", "", 1},
+		"with a number that is no": {"fetch-low 99999999999999999999", "fetch-low", 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if queue, tasks := parseWake(c.payload); queue != c.queue || tasks != c.tasks {
+				t.Errorf("parseWake(%q) = %q, %d, want %q, %d", c.payload, queue, tasks, c.queue, c.tasks)
+			}
+		})
+	}
+}
+
+func TestQueue_saysHowManyTasksWait(t *testing.T) {
+	q := mustQueue(t)
+	pubsub := q.rdb.Subscribe(t.Context(), wakeChannel)
+	defer func() { _ = pubsub.Close() }()
+	if _, err := pubsub.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	items := []gather.Subtask{{Index: 0, Start: 1}, {Index: 1, Start: 1}, {Index: 2, Start: 1}}
+	for _, hand := range []func() error{
+		func() error { return q.fetch(t.Context(), "agg_1", "low", nil) }, // wakes nobody
+		func() error { return q.fetch(t.Context(), "agg_1", "low", items) },
+		func() error { return q.Run(t.Context(), &gather.Aggregation{ID: "agg_1"}) },
+	} {
+		if err := hand(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"fetch-low 3", "aggregations 1"} {
+		m, err := pubsub.ReceiveMessage(t.Context())
+		if err != nil || m.Payload != want {
+			t.Errorf("heard %v, %v, want %q", m, err, want)
 		}
 	}
 }
@@ -317,40 +429,61 @@ func TestMarkUnsafe(t *testing.T) {
 // stubStore is a [Store] of which a test gives the methods that it expects to be called.
 type stubStore struct {
 	Store
-	claim   func() ([]gather.Claim, error)
-	release func(ctx context.Context, delay time.Duration) error
-	record  func(ctx context.Context, result *gather.Result) (*gather.Recorded, error)
+	claim   func(wanted []gather.Claim) ([]gather.Claim, error)
+	release func(ctx context.Context, c *gather.Claim, delay time.Duration) error
+	record  func(ctx context.Context, results []gather.Result) (*gather.Recorded, error)
 }
 
-func (s *stubStore) Claim(context.Context, string, []gather.Claim) ([]gather.Claim, error) {
-	return s.claim()
+func (s *stubStore) Claim(_ context.Context, _ string, wanted []gather.Claim) ([]gather.Claim, error) {
+	return s.claim(wanted)
 }
 
-func (s *stubStore) Release(ctx context.Context, _ string, _ *gather.Claim, delay time.Duration) error {
-	return s.release(ctx, delay)
+func (s *stubStore) Keep(context.Context, string, []gather.Subtask) (int, error) { return 0, nil }
+
+func (s *stubStore) Release(ctx context.Context, _ string, c *gather.Claim, delay time.Duration) error {
+	return s.release(ctx, c, delay)
 }
 
 func (s *stubStore) Record(ctx context.Context, _ string, results []gather.Result) (*gather.Recorded, error) {
-	return s.record(ctx, &results[0])
+	return s.record(ctx, results)
+}
+
+// newHandlers is a worker without asynq, as the handlers of its tasks see it, of so
+// many free slots.
+func newHandlers(slots int, fetcher Fetcher, store Store) *Server {
+	s := &Server{store: store, fetcher: fetcher, slots: newSlots(slots), inflight: newInflight()}
+	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
+	s.intake = newIntake(nil, s.slots)
+	s.handlers, s.handBack = context.WithCancel(context.Background())
+	return s
+}
+
+// wantAllFree checks that each of so many slots was released.
+func wantAllFree(t *testing.T, s *slots, want int) {
+	t.Helper()
+	got := s.tryAcquire(want + 1)
+	s.release(got)
+	if got != want {
+		t.Errorf("%d slots are free, want all %d", got, want)
+	}
 }
 
 func TestServer_record_triesUntilTheStoreIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		s := &Server{store: &stubStore{record: func(ctx context.Context, result *gather.Result) (*gather.Recorded, error) {
+		s := newHandlers(1, nil, &stubStore{record: func(ctx context.Context, results []gather.Result) (*gather.Recorded, error) {
 			calls++
-			if ctx.Err() != nil || result.Index != 7 {
-				t.Errorf("call %d records item %d under %v", calls, result.Index, ctx.Err())
+			if ctx.Err() != nil || len(results) != 1 || results[0].Index != 7 {
+				t.Errorf("call %d records %+v under %v", calls, results, ctx.Err())
 			}
 			if calls < 4 {
 				return nil, gather.ErrUnavailable
 			}
 			return &gather.Recorded{}, nil
-		}}}
-		stopped, stop := context.WithCancel(t.Context())
-		stop() // even a worker that is told to stop has to get rid of what it has
+		}})
+		s.handBack() // even a worker that is told to stop has to get rid of what it has
 		start := time.Now()
-		if err := s.record(stopped, "agg_1", &gather.Result{Index: 7}); err != nil {
+		if err := s.record("agg_1", &gather.Result{Index: 7}); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); calls != 4 || took != 3*persistPause {
@@ -362,12 +495,12 @@ func TestServer_record_triesUntilTheStoreIsBack(t *testing.T) {
 func TestServer_record_givesUpWithTheLastError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		s := &Server{store: &stubStore{record: func(context.Context, *gather.Result) (*gather.Recorded, error) {
+		s := newHandlers(1, nil, &stubStore{record: func(context.Context, []gather.Result) (*gather.Recorded, error) {
 			calls++
 			return nil, fmt.Errorf("call %d: %w", calls, gather.ErrUnavailable)
-		}}}
+		}})
 		start := time.Now()
-		err := s.record(t.Context(), "agg_1", &gather.Result{})
+		err := s.record("agg_1", &gather.Result{})
 		if !errors.Is(err, gather.ErrUnavailable) || !strings.HasPrefix(err.Error(), fmt.Sprintf("call %d:", calls)) {
 			t.Errorf("after %d calls the error is %v, want that of the last", calls, err)
 		}
@@ -378,27 +511,91 @@ func TestServer_record_givesUpWithTheLastError(t *testing.T) {
 }
 
 func TestServer_record_handsOutTheNextItems(t *testing.T) {
-	next := []gather.Subtask{{Index: 8, Start: 1}, {Index: 9, Start: 1}}
-	s := &Server{queue: mustQueue(t), store: &stubStore{record: func(context.Context, *gather.Result) (*gather.Recorded, error) {
-		return &gather.Recorded{First: 1, Priority: gather.PriorityHigh, Next: next}, nil
-	}}}
-	if err := s.record(t.Context(), "agg_1", &gather.Result{Index: 7}); err != nil {
+	next := []gather.Subtask{{Index: 8, Start: 1}, {Index: 9, Start: 1}, {Index: 64, Start: 1, Batch: 2, Items: "64-127"}}
+	s := newHandlers(1, nil, &stubStore{record: func(context.Context, []gather.Result) (*gather.Recorded, error) {
+		return &gather.Recorded{First: 1, Lane: "high-bulk", Next: next}, nil
+	}})
+	s.queue = mustQueue(t)
+	if err := s.record("agg_1", &gather.Result{Index: 7}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, info := range mustList(t, s.queue, "fetch-high") {
+	for _, info := range mustList(t, s.queue, "fetch-high-bulk") {
 		got = append(got, info.ID)
 	}
 	slices.Sort(got)
-	if want := []string{"agg_1:8", "agg_1:9"}; !slices.Equal(got, want) {
+	if want := []string{"agg_1:8", "agg_1:9", "agg_1:batch:2"}; !slices.Equal(got, want) {
 		t.Errorf("the queue holds %v, want %v", got, want)
+	}
+}
+
+// A result must not be recorded again because the queue could not be reached after it.
+func TestServer_record_recordsOnceHoweverOftenItHandsOut(t *testing.T) {
+	recorded := 0
+	s := newHandlers(1, nil, &stubStore{record: func(context.Context, []gather.Result) (*gather.Recorded, error) {
+		recorded++
+		return &gather.Recorded{Lane: "high", Next: []gather.Subtask{{Index: 8, Start: 1}}}, nil
+	}})
+	server := miniredis.RunT(t)
+	s.queue = NewQueue(mustClient(t, server))
+	server.SetError("LOADING Redis is loading the dataset in memory")
+	time.AfterFunc(aMoment, func() { server.SetError("") })
+	if err := s.record("agg_1", &gather.Result{Index: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(mustList(t, s.queue, "fetch-high")); recorded != 1 || got != 1 {
+		t.Errorf("recorded %d times and enqueued %d tasks, want 1 and 1", recorded, got)
+	}
+}
+
+func TestServer_claimAll_givesEachItsOwn(t *testing.T) {
+	cases := map[string]struct {
+		granted []int // which of those wanted
+		want    []int // by place, -1 where there is none
+	}{
+		"all":         {[]int{0, 1, 2, 3}, []int{0, 1, 2, 3}},
+		"none":        {nil, []int{-1, -1, -1, -1}},
+		"the last":    {[]int{3}, []int{-1, -1, -1, 3}},
+		"the first":   {[]int{0}, []int{0, -1, -1, -1}},
+		"one of two":  {[]int{1}, []int{-1, 1, -1, -1}},
+		"some of all": {[]int{1, 2}, []int{-1, 1, 2, -1}},
+	}
+	// Item 5 is wanted by two that have the same task.
+	wanted := []gather.Claim{
+		{Subtask: gather.Subtask{Index: 5}, Holder: "a"}, {Subtask: gather.Subtask{Index: 5}, Holder: "b"},
+		{Subtask: gather.Subtask{Index: 6}, Holder: "c"}, {Subtask: gather.Subtask{Index: 7}, Holder: "d"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newHandlers(1, nil, &stubStore{claim: func(wanted []gather.Claim) ([]gather.Claim, error) {
+				var granted []gather.Claim
+				for _, i := range c.granted {
+					granted = append(granted, wanted[i])
+				}
+				return granted, nil
+			}})
+			claims, err := s.claimAll("agg_1", wanted)
+			if err != nil || len(claims) != len(c.want) {
+				t.Fatalf("claimAll = %d claims, %v, want one for each of %d", len(claims), err, len(c.want))
+			}
+			for i, claim := range claims {
+				if (claim != nil) != (c.want[i] >= 0) || claim != nil && claim.Holder != wanted[i].Holder {
+					t.Errorf("claim %d = %+v, want that of %d", i, claim, c.want[i])
+				}
+			}
+		})
 	}
 }
 
 // mustRedis is a client of a Redis of its own.
 func mustRedis(tb testing.TB) *redis.Client {
 	tb.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(tb).Addr()})
+	return mustClient(tb, miniredis.RunT(tb))
+}
+
+func mustClient(tb testing.TB, server *miniredis.Miniredis) *redis.Client {
+	tb.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	tb.Cleanup(func() { _ = rdb.Close() })
 	return rdb
 }
@@ -427,7 +624,17 @@ func mustList(tb testing.TB, q *Queue, queue string) []*asynq.TaskInfo {
 	return list
 }
 
-// mustFetchTask is the task of one item as a worker gets it.
+// mustListScheduled is what waits for its time.
+func mustListScheduled(tb testing.TB, q *Queue, queue string) []*asynq.TaskInfo {
+	tb.Helper()
+	list, err := asynq.NewInspectorFromRedisClient(q.rdb).ListScheduledTasks(queue)
+	if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
+		tb.Fatal(err)
+	}
+	return list
+}
+
+// mustFetchTask is the task of one item or batch as a worker gets it.
 func mustFetchTask(tb testing.TB, id string, item gather.Subtask) *asynq.Task {
 	tb.Helper()
 	payload, err := json.Marshal(fetchPayload{Aggregation: id, Item: item})

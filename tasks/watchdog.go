@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// longestSleep is the watchdog's longest pause, and so a worker's heartbeat.
-	longestSleep = time.Second
+	// failedSleep is the watchdog's pause where Redis is out of reach.
+	failedSleep = time.Second
+	// longestSleep is longer than any pause of the watchdog's.
+	longestSleep = 3 * time.Second
 	// visitsAtOnce bounds the aggregations that one watchdog looks after at the same time.
 	visitsAtOnce = 8
 	leaveTimeout = time.Second
@@ -29,7 +31,7 @@ const (
 // lost items again, and ends those whose deadline is over. asynq itself needs 70
 // to 170 s to find a lost worker's tasks.
 type watchdog struct {
-	worker    string
+	worker    gather.Worker
 	store     Store
 	queue     *Queue
 	inspector *asynq.Inspector
@@ -78,10 +80,10 @@ func (w *watchdog) round(ctx context.Context) time.Duration {
 	if err != nil {
 		w.report(ctx, "tick", err)
 		w.visitFrom = time.Now().Add(calm)
-		return longestSleep
+		return failedSleep
 	}
 	if time.Now().Before(w.visitFrom) {
-		return longestSleep // what was due has been put off
+		return failedSleep // what was due has been put off
 	}
 	var visits sync.WaitGroup
 	slots := make(chan struct{}, visitsAtOnce)
@@ -112,12 +114,12 @@ func (w *watchdog) visit(ctx context.Context, round *gather.Round, id string) er
 	}
 	if len(visit.Lost) > 0 {
 		w.log.WarnContext(ctx, "enqueued items that were lost or left", "aggregation", id, "items", len(visit.Lost))
-		if err := w.queue.fetch(ctx, id, visit.Priority, visit.Lost); err != nil {
+		if err := w.queue.fetch(ctx, id, visit.Lane, visit.Lost); err != nil {
 			return err
 		}
 	}
 	for _, t := range visit.Suspects {
-		found, err := w.question(ctx, id, visit.Priority, t)
+		found, err := w.question(ctx, id, visit.Lane, t)
 		switch {
 		case err != nil:
 			return err
@@ -137,25 +139,18 @@ func (w *watchdog) visit(ctx context.Context, round *gather.Round, id string) er
 type whereabouts int
 
 const (
-	elsewhere whereabouts = iota // delayed, worked off just now, or started again
+	elsewhere whereabouts = iota // delayed, or started again
 	inQueue
 	nowhere
 )
 
-// question finds out whether the queue still has a subtask that waits for a
-// worker, and puts it there if not.
-func (w *watchdog) question(ctx context.Context, id string, p gather.Priority, t gather.Subtask) (whereabouts, error) {
-	isNew, err := w.queue.fetchOne(ctx, id, p, t)
-	if err != nil {
-		return elsewhere, err
-	}
-	if isNew {
-		return nowhere, nil
-	}
-	info, err := w.inspector.GetTaskInfo(fetchQueue(p), fetchTaskID(id, t))
+// question finds out whether the queue still has a subtask that waits for a worker,
+// and starts it again if a worker was lost with it.
+func (w *watchdog) question(ctx context.Context, id string, lane gather.Lane, t gather.Subtask) (whereabouts, error) {
+	info, err := w.inspector.GetTaskInfo(fetchQueue(lane), fetchTaskID(id, t))
 	switch {
 	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
-		return elsewhere, nil
+		return nowhere, nil
 	case err != nil:
 		return elsewhere, fmt.Errorf("state of task %s: %w", fetchTaskID(id, t), err)
 	case info.State == asynq.TaskStatePending:
@@ -163,14 +158,14 @@ func (w *watchdog) question(ctx context.Context, id string, p gather.Priority, t
 	case info.State == asynq.TaskStateRetry, info.State == asynq.TaskStateScheduled:
 		return elsewhere, nil
 	}
-	// A worker took it from the queue and died before it claimed the item, or asynq
-	// has put it aside.
-	again, restarted, err := w.store.Restart(ctx, id, t)
-	if err != nil || !restarted {
+	// A worker took it from the queue and died before it claimed the items, or asynq has
+	// put it aside.
+	again, err := w.store.Restart(ctx, id, t)
+	if err != nil || len(again) == 0 {
 		return elsewhere, err
 	}
-	w.log.WarnContext(ctx, "started a lost item again", "aggregation", id, "item", t.Index)
-	return elsewhere, w.queue.fetch(ctx, id, p, []gather.Subtask{again})
+	w.log.WarnContext(ctx, "started lost items again", "aggregation", id, "items", len(again))
+	return elsewhere, w.queue.fetch(ctx, id, lane, again)
 }
 
 func (w *watchdog) leave() {

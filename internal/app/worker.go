@@ -28,7 +28,7 @@ func NewWorker(ctx context.Context, o *WorkerOptions, log *slog.Logger) (*Worker
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := fetch.New(fetch.Options{AllowNet: o.AllowNet, MaxBody: int64(o.MaxBody)})
+	fetcher, err := fetch.New(fetch.Options{AllowNet: o.AllowNet, MaxBody: int64(o.MaxBody), Concurrency: o.Concurrency})
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,9 @@ type Options struct {
 	// MaxBody is how many bytes of a response's body are kept, after
 	// decompression; 0 means 1 MiB.
 	MaxBody int64
+	// Concurrency is how many fetches may be in flight at once: as many connections
+	// stay open for the next ones; 0 means 512.
+	Concurrency int
 	// UserAgent is sent where the request names none; "" means "gather".
 	UserAgent string
 }
@@ -63,7 +66,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	g := newGuard(allow)
-	return &Client{guard: g, transport: newTransport(g), maxBody: o.MaxBody, userAgent: o.UserAgent}, nil
+	return &Client{guard: g, transport: newTransport(g, o.Concurrency), maxBody: o.MaxBody, userAgent: o.UserAgent}, nil
 }
 
 // Close closes the connections that are idle. Fetches that are under way go on.

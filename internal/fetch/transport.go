@@ -7,11 +7,11 @@ import (
 
 // Limits of the connections, shared by all requests of a client.
 const (
-	maxIdleConns        = 4096
-	maxIdleConnsPerHost = 512 // a fan-out goes to one host more often than not
-	idleConnTimeout     = 90 * time.Second
-	handshakeTimeout    = 10 * time.Second
-	maxHeaderBytes      = 256 << 10
+	maxIdleConns     = 4096
+	leastIdlePerHost = 512
+	idleConnTimeout  = 90 * time.Second
+	handshakeTimeout = 10 * time.Second
+	maxHeaderBytes   = 256 << 10
 	// An HTTP/2 connection has no idle timeout of its own while requests use it.
 	// Without pings, one whose other end is gone fails every request for minutes.
 	pingAfter   = 30 * time.Second
@@ -21,7 +21,9 @@ const (
 )
 
 // newTransport returns the one transport of a client.
-func newTransport(g *guard) *http.Transport {
+func newTransport(g *guard, concurrency int) *http.Transport {
+	// A fan-out goes to one host more often than not: all its connections may stay.
+	idlePerHost := max(leastIdlePerHost, concurrency)
 	return &http.Transport{
 		// No proxy, not even one from the environment: a proxy connects on our
 		// behalf to whatever the URL names, so the guard would only ever see the
@@ -29,8 +31,8 @@ func newTransport(g *guard) *http.Transport {
 		Proxy:                  nil,
 		DialContext:            g.dial,
 		ForceAttemptHTTP2:      true, // a DialContext of our own switches it off otherwise
-		MaxIdleConns:           maxIdleConns,
-		MaxIdleConnsPerHost:    maxIdleConnsPerHost,
+		MaxIdleConns:           max(maxIdleConns, 2*idlePerHost),
+		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,

@@ -7,7 +7,11 @@
 //
 //	exchange   request id, Server-Timing, write deadlines, access log
 //	gzhttp     gzip and zstd
-//	Echo       routes; huma reads; a handler of this package answers
+//	Echo       routes; huma reads
+//
+// and when those have returned, a handler of this package answers, through the
+// first two: a client may be held for long, and what the third has on the stack and
+// elsewhere would be held with it.
 //
 // Handlers return errors; [API.fail] writes them, from the one table in
 // problem.go. Results are never held in memory: they go from the store's
@@ -36,10 +40,10 @@ type Store interface {
 	Create(ctx context.Context, c *gather.Creation) (agg *gather.Aggregation, replayed bool, err error)
 	// Get returns the aggregation without results.
 	Get(ctx context.Context, id string) (*gather.Aggregation, error)
-	// Wait returns the aggregation once it has finished, or as it stands when ctx ends.
-	Wait(ctx context.Context, id string) (*gather.Aggregation, error)
-	// Results are the lines of the finished items, in input order.
-	Results(ctx context.Context, id string) iter.Seq2[[]byte, error]
+	// Read returns the aggregation with the results of the items finished so far.
+	Read(ctx context.Context, id string) (*gather.Reading, error)
+	// Wait is Read once the aggregation has finished, or after so long, or once ctx ends or over is closed.
+	Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error)
 	// Follow yields at once the state and the completions after a position, then
 	// whenever there is news, and an empty Progress where nothing came for 15 s. It
 	// ends after the last completion of a finished aggregation, and with ctx.
@@ -113,9 +117,10 @@ type API struct {
 	queue Queue
 	log   *slog.Logger
 
-	echo    *echo.Echo
-	huma    huma.API
-	handler http.Handler
+	echo *echo.Echo
+	huma huma.API
+	// routed finds the handler that answers and what it answers to; answered has it do so.
+	routed, answered http.Handler
 	// specSchema is what a create's body is held against.
 	specSchema *huma.Schema
 
@@ -134,7 +139,7 @@ func New(o Options) *API {
 	a.huma.UseMiddleware(ignoreAccept)
 	a.addRoutes()
 	a.serveDocument()
-	a.handler = compressed(headAsGet(a.echo))
+	a.routed, a.answered = compressed(headAsGet(a.echo)), compressed(http.HandlerFunc(a.answer))
 	return a
 }
 

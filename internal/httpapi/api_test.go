@@ -66,7 +66,7 @@ func TestAPI_OddAccept(t *testing.T) {
 // panics is a store with a bug.
 type panics struct{ *fakeStore }
 
-func (panics) Get(context.Context, string) (*gather.Aggregation, error) { panic("hunter2") }
+func (panics) Read(context.Context, string) (*gather.Reading, error) { panic("hunter2") }
 
 func TestAPI_Panic(t *testing.T) {
 	s := serve(t)

@@ -12,11 +12,14 @@ type idInput struct {
 
 // cancel ends the aggregation and answers with the results that it got so far.
 func (a *API) cancel(ctx context.Context, w http.ResponseWriter, in *idInput) error {
-	agg, err := a.store.Cancel(ctx, in.ID)
+	if _, err := a.store.Cancel(ctx, in.ID); err != nil {
+		return err
+	}
+	reading, err := a.store.Read(ctx, in.ID)
 	if err != nil {
 		return err
 	}
-	return a.writeWithResults(ctx, w, http.StatusOK, http.Header{"Cache-Control": {"no-store"}}, agg)
+	return writeWithResults(ctx, w, http.StatusOK, http.Header{"Cache-Control": {"no-store"}}, reading)
 }
 
 // retry has the failed and canceled items run again.

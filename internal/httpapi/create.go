@@ -59,17 +59,21 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput
 	}
 	prefs := parsePrefer(x.request.Header.Values("Prefer"))
 	wait := a.clamped(prefs.wait)
-	if prefs.waits && !agg.Status.Finished() {
-		agg = a.awaitAccepted(ctx, agg, wait)
-	}
-	if prefs.waits && agg.Status.Finished() && ctx.Err() == nil {
-		h.Set("Preference-Applied", applied(wait))
-		err := a.writeWithResults(ctx, w, http.StatusOK, h, agg)
-		if err == nil || x.committed() {
-			return err
+	if prefs.waits {
+		reading, err := a.outcome(ctx, agg, wait)
+		if err == nil {
+			agg = reading.Aggregation
 		}
-		a.logError(ctx, "results of an accepted aggregation", err)
-		h.Del("Preference-Applied")
+		if err == nil && agg.Status.Finished() && ctx.Err() == nil {
+			h.Set("Preference-Applied", applied(wait))
+			if err = writeWithResults(ctx, w, http.StatusOK, h, reading); err == nil || x.committed() {
+				return err
+			}
+			h.Del("Preference-Applied")
+		}
+		if err != nil { // the client must learn in any case that it is accepted
+			a.logError(ctx, "wait for an accepted aggregation", err)
+		}
 	}
 	if prefs.async {
 		h.Set("Preference-Applied", "respond-async")
@@ -87,14 +91,12 @@ func (a *API) run(ctx context.Context, agg *gather.Aggregation) {
 	}
 }
 
-// awaitAccepted is await for an aggregation that the client must learn of in any case.
-func (a *API) awaitAccepted(ctx context.Context, agg *gather.Aggregation, wait time.Duration) *gather.Aggregation {
-	waited, err := a.await(ctx, agg.ID, wait)
-	if err != nil {
-		a.logError(ctx, "wait for an accepted aggregation", err)
-		return agg
+// outcome is the aggregation with its results, after the wait unless it has finished.
+func (a *API) outcome(ctx context.Context, agg *gather.Aggregation, wait time.Duration) (*gather.Reading, error) {
+	if agg.Status.Finished() {
+		return a.store.Read(ctx, agg.ID)
 	}
-	return waited
+	return a.await(ctx, agg.ID, wait)
 }
 
 // writeAccepted answers 202: come back to Location.

@@ -116,14 +116,15 @@ func (a *API) runDemo(ctx context.Context, in *aggregatedInput, concurrency int)
 		return nil, 0, err
 	}
 	a.run(ctx, agg)
-	if agg, err = a.await(ctx, agg.ID, spec.DeadlineOrDefault()+time.Minute); err != nil {
+	reading, err := a.await(ctx, agg.ID, spec.DeadlineOrDefault()+time.Minute)
+	if err != nil {
 		return nil, 0, err
 	}
 	elapsed := time.Since(start)
-	if !agg.Status.Finished() {
+	if !reading.Status.Finished() {
 		return nil, 0, errClosing
 	}
-	bodies, err := a.demoBodies(ctx, agg.ID, in.Num)
+	bodies, err := demoBodies(ctx, reading, in.Num)
 	return bodies, elapsed, err
 }
 
@@ -151,9 +152,9 @@ func (a *API) demoSpec(ctx context.Context, in *aggregatedInput, concurrency int
 }
 
 // demoBodies are the bodies in input order. An item that failed has its reason there.
-func (a *API) demoBodies(ctx context.Context, id string, num int) ([]json.RawMessage, error) {
+func demoBodies(ctx context.Context, reading *gather.Reading, num int) ([]json.RawMessage, error) {
 	bodies := make([]json.RawMessage, 0, num)
-	for line, err := range a.store.Results(ctx, id) {
+	for line, err := range reading.Lines(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -161,8 +162,8 @@ func (a *API) demoBodies(ctx context.Context, id string, num int) ([]json.RawMes
 			Body  json.RawMessage `json:"body"`
 			Error json.RawMessage `json:"error"`
 		}
-		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, fmt.Errorf("result of %s: %w", id, err)
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			return nil, fmt.Errorf("result of %s: %w", reading.ID, err)
 		}
 		if r.Error != nil {
 			r.Body = append(append([]byte(`{"error":`), r.Error...), '}')

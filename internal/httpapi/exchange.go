@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 const (
@@ -33,9 +31,12 @@ type exchange struct {
 	waited time.Duration
 	// status is 0 until the header is on its way.
 	status int
-	// route and response are Echo's, nil and "" before a route was looked for.
-	route    string
-	response *echo.Response
+	// begun tells that an answer has begun, if only above compression.
+	begun bool
+	// route is Echo's, "" before one was looked for.
+	route string
+	// handler gives the answer; nil where the routing has given it, or nothing was found.
+	handler func(w http.ResponseWriter) error
 }
 
 type exchangeKey struct{}
@@ -52,7 +53,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.setDeadlines()
 	x.Header().Set("X-Request-Id", x.id)
 	defer a.logAccess(x.request.Context(), x)
-	a.handler.ServeHTTP(x, x.request)
+	a.routed.ServeHTTP(x, x.request)
+	if x.handler != nil {
+		x.Header().Del("Vary") // compression adds it once more
+		a.answered.ServeHTTP(x, x.request)
+	}
 	// net/http still has to pass over a body that nobody has read, and to flush.
 	_ = x.control.SetWriteDeadline(time.Now().Add(passTimeout + writeTimeout))
 }
@@ -128,7 +133,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.rw }
 // committed reports whether a handler has begun its answer: another status can
 // no longer be sent. Compression may hold it back still.
 func (x *exchange) committed() bool {
-	return x.status != 0 || x.response != nil && x.response.Committed
+	return x.status != 0 || x.begun
 }
 
 // headOnly reports whether the client wants no body.

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 )
 
 // fail answers with the problem that err is. Where the answer has begun, or the
@@ -62,15 +60,13 @@ type panicked struct {
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
 // recovered turns panics into errors, but for the one that cuts the connection.
-func recovered(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way, too
-				panic(v)
-			} else if v != nil {
-				err = &panicked{v, debug.Stack()}
-			}
-		}()
-		return next(c)
-	}
+func recovered(do func() error) (err error) {
+	defer func() {
+		if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way, too
+			panic(v)
+		} else if v != nil {
+			err = &panicked{v, debug.Stack()}
+		}
+	}()
+	return do()
 }

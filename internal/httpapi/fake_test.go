@@ -183,8 +183,10 @@ func (s *fakeStore) Get(_ context.Context, id string) (*gather.Aggregation, erro
 	return agg.state(), nil
 }
 
-func (s *fakeStore) Wait(ctx context.Context, id string) (*gather.Aggregation, error) {
+func (s *fakeStore) Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
 	s.entered <- "wait"
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
 	for {
 		s.mu.Lock()
 		agg, err := s.find(id)
@@ -192,49 +194,57 @@ func (s *fakeStore) Wait(ctx context.Context, id string) (*gather.Aggregation, e
 			s.mu.Unlock()
 			return nil, err
 		}
-		state, changed := agg.state(), agg.changed
+		reading, changed := s.reading(agg), agg.changed
 		s.mu.Unlock()
-		if state.Status.Finished() {
-			return state, nil
+		if reading.Status.Finished() {
+			return reading, nil
 		}
 		select {
 		case <-changed:
+		case <-timer.C:
+			return reading, nil
+		case <-over:
+			return reading, nil
 		case <-ctx.Done():
-			return state, nil
+			return reading, nil
 		}
 	}
 }
 
 var errBroken = fmt.Errorf("connection reset in mid-air, redis://user:hunter2@redis")
 
-func (s *fakeStore) Results(_ context.Context, id string) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		s.mu.Lock()
-		agg, err := s.find(id)
-		var lines [][]byte
-		if err == nil {
-			for i := range agg.items {
-				if line := agg.lines[i]; line != nil {
-					lines = append(lines, line)
+func (s *fakeStore) Read(_ context.Context, id string) (*gather.Reading, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	agg, err := s.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return s.reading(agg), nil
+}
+
+// reading is the aggregation as it stands. The caller holds the lock.
+func (s *fakeStore) reading(agg *fakeAggregation) *gather.Reading {
+	var lines []string
+	for i := range agg.items {
+		if line := agg.lines[i]; line != nil {
+			lines = append(lines, string(line))
+		}
+	}
+	breakAfter := s.breakAfter
+	return &gather.Reading{Aggregation: agg.state(), Lines: func(context.Context) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for i, line := range lines {
+				if i == breakAfter {
+					yield("", errBroken)
+					return
+				}
+				if !yield(line, nil) {
+					return
 				}
 			}
 		}
-		breakAfter := s.breakAfter
-		s.mu.Unlock()
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for i, line := range lines {
-			if i == breakAfter {
-				yield(nil, errBroken)
-				return
-			}
-			if !yield(line, nil) {
-				return
-			}
-		}
-	}
+	}}
 }
 
 func (s *fakeStore) Follow(ctx context.Context, id string, after int) iter.Seq2[gather.Progress, error] {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"time"
 
 	"gather"
 
@@ -38,20 +39,14 @@ func (a *API) read(ctx context.Context, w http.ResponseWriter, in *readInput) er
 		wait = prefs.wait
 		h.Set("Preference-Applied", applied(a.clamped(wait)))
 	}
-	find := a.store.Get
-	if wait > 0 {
-		find = func(ctx context.Context, id string) (*gather.Aggregation, error) {
-			return a.await(ctx, id, a.clamped(wait))
-		}
-	}
-	agg, err := find(ctx, in.ID)
+	reading, err := a.find(ctx, in, a.clamped(wait))
 	if err != nil {
 		return err
 	}
-	if !agg.Status.Finished() {
+	if !reading.Status.Finished() {
 		h.Set("Retry-After", "1")
 	} else {
-		tag := entityTag(agg, in.Results)
+		tag := entityTag(reading.Aggregation, in.Results)
 		h.Set("ETag", tag)
 		if matched, ok := matchTag(request.Header.Values("If-None-Match"), tag); ok {
 			h.Set("ETag", matched)
@@ -61,9 +56,21 @@ func (a *API) read(ctx context.Context, w http.ResponseWriter, in *readInput) er
 		}
 	}
 	if !in.Results {
-		return writeSummary(w, http.StatusOK, h, agg)
+		return writeSummary(w, http.StatusOK, h, reading.Aggregation)
 	}
-	return a.writeWithResults(ctx, w, http.StatusOK, h, agg)
+	return writeWithResults(ctx, w, http.StatusOK, h, reading)
+}
+
+// find reads the aggregation, after the wait. Its results are there if they are wanted.
+func (a *API) find(ctx context.Context, in *readInput, wait time.Duration) (*gather.Reading, error) {
+	switch {
+	case wait > 0:
+		return a.await(ctx, in.ID, wait)
+	case in.Results:
+		return a.store.Read(ctx, in.ID)
+	}
+	agg, err := a.store.Get(ctx, in.ID)
+	return &gather.Reading{Aggregation: agg}, err
 }
 
 func locationOf(id string) string { return "/v1/aggregations/" + id }
@@ -96,8 +103,8 @@ func writeSummary(w http.ResponseWriter, status int, h http.Header, agg *gather.
 // writeWithResults answers the aggregation with its results, which pass from the
 // store to the client as they are. The status is written with the first of
 // them, so that a store that can't be read still makes a proper error.
-func (a *API) writeWithResults(ctx context.Context, w http.ResponseWriter, status int, h http.Header, agg *gather.Aggregation) error {
-	head, err := summary(agg)
+func writeWithResults(ctx context.Context, w http.ResponseWriter, status int, h http.Header, r *gather.Reading) error {
+	head, err := summary(r.Aggregation)
 	if err != nil {
 		return err
 	}
@@ -109,7 +116,7 @@ func (a *API) writeWithResults(ctx context.Context, w http.ResponseWriter, statu
 		w.WriteHeader(status)
 		_, _ = out.Write(bytes.TrimSuffix(head, []byte("}")))
 	}
-	for line, err := range a.store.Results(ctx, agg.ID) {
+	for line, err := range r.Lines(ctx) {
 		if err != nil {
 			return err
 		}
@@ -117,7 +124,7 @@ func (a *API) writeWithResults(ctx context.Context, w http.ResponseWriter, statu
 			begin()
 		}
 		_, _ = out.WriteString(separator)
-		if _, err := out.Write(line); err != nil || exchangeOf(ctx).headOnly() {
+		if _, err := out.WriteString(line); err != nil || exchangeOf(ctx).headOnly() {
 			return nil // the client is gone, or content with the header
 		}
 		separator = ","

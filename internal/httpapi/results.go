@@ -30,19 +30,23 @@ func (a *API) results(ctx context.Context, w http.ResponseWriter, in *resultsInp
 	if contentType == "" {
 		return statusProblem(http.StatusNotAcceptable, "results come as %s; GET %s answers them as one JSON document", ndjson, locationOf("{id}"))
 	}
-	if _, err := a.store.Get(ctx, in.ID); err != nil {
-		return err
-	}
 	h := http.Header{"Content-Type": {contentType}, "Cache-Control": {"no-store"}}
 	if in.Follow {
+		if _, err := a.store.Get(ctx, in.ID); err != nil {
+			return err
+		}
 		return a.followLines(ctx, h, in.ID)
 	}
-	return a.writeLines(ctx, w, h, in.ID)
+	reading, err := a.store.Read(ctx, in.ID)
+	if err != nil {
+		return err
+	}
+	return writeLines(ctx, w, h, reading)
 }
 
 // writeLines streams the finished items in input order. As with a whole
 // aggregation, the status is written with the first of them.
-func (a *API) writeLines(ctx context.Context, w http.ResponseWriter, h http.Header, id string) error {
+func writeLines(ctx context.Context, w http.ResponseWriter, h http.Header, r *gather.Reading) error {
 	out := bufio.NewWriterSize(w, streamBuffer)
 	begun, flushed := false, time.Now()
 	begin := func() {
@@ -50,14 +54,14 @@ func (a *API) writeLines(ctx context.Context, w http.ResponseWriter, h http.Head
 		maps.Copy(w.Header(), h)
 		w.WriteHeader(http.StatusOK)
 	}
-	for line, err := range a.store.Results(ctx, id) {
+	for line, err := range r.Lines(ctx) {
 		if err != nil {
 			return err
 		}
 		if !begun {
 			begin()
 		}
-		_, _ = out.Write(line)
+		_, _ = out.WriteString(line)
 		if err := out.WriteByte('\n'); err != nil || exchangeOf(ctx).headOnly() {
 			return nil // the client is gone, or content with the header
 		}

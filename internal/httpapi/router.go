@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/labstack/echo/v4"
 )
@@ -15,31 +14,66 @@ import (
 // writes to w only what can no longer be refused; what it returns is written by fail.
 type handle[I any] func(ctx context.Context, w http.ResponseWriter, in *I) error
 
+// register has huma read and judge what h answers to. The answer is given when huma
+// and Echo are through with the request.
 func register[I any](a *API, op huma.Operation, h handle[I]) {
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
-		return &huma.StreamResponse{Body: func(hc huma.Context) {
-			w := humaecho.Unwrap(hc).Response()
-			if err := h(ctx, w, in); err != nil {
-				a.fail(ctx, w, err)
-			}
-		}}, nil
+		exchangeOf(ctx).handler = func(w http.ResponseWriter) error { return h(ctx, w, in) }
+		return answeredLater, nil
 	})
 }
+
+// answeredLater has huma write nothing.
+var answeredLater = &huma.StreamResponse{Body: func(huma.Context) {}}
+
+// answer has the handler that the routing has found answer.
+func (a *API) answer(w http.ResponseWriter, r *http.Request) {
+	x := exchangeOf(r.Context())
+	if err := recovered(func() error { return x.handler(w) }); err != nil {
+		a.fail(r.Context(), w, err)
+	}
+}
+
+// noteBegin tells the exchange when an answer begins, which compression may hold back.
+func noteBegin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&noting{w, exchangeOf(r.Context())}, r)
+	})
+}
+
+type noting struct {
+	http.ResponseWriter
+	x *exchange
+}
+
+func (n *noting) WriteHeader(status int) {
+	n.x.begun = true
+	n.ResponseWriter.WriteHeader(status)
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	n.x.begun = true
+	return n.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find the layers below.
+func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 func newEcho(a *API) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(io.Discard) // all that is worth a line goes to slog
 	e.HTTPErrorHandler = func(err error, c echo.Context) { a.fail(c.Request().Context(), c.Response(), err) }
-	e.Use(noteRoute, recovered)
+	e.Use(noteRoute, func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return recovered(func() error { return next(c) }) }
+	})
 	return e
 }
 
-// noteRoute tells the exchange which route answers, and through what.
+// noteRoute tells the exchange which route answers.
 func noteRoute(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		x := exchangeOf(c.Request().Context())
-		x.route, x.response = c.Path(), c.Response()
+		exchangeOf(c.Request().Context()).route = c.Path()
 		return next(c)
 	}
 }
@@ -81,5 +115,5 @@ func compressed(next http.Handler) http.Handler {
 	if err != nil {
 		panic(err) // only wrong options can cause it, and they are constants
 	}
-	return wrap(next)
+	return wrap(noteBegin(next))
 }

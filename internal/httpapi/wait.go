@@ -12,14 +12,11 @@ import (
 
 // await returns the aggregation once it has finished, or as it stands when the
 // wait is over or the process is about to stop.
-func (a *API) await(ctx context.Context, id string, wait time.Duration) (*gather.Aggregation, error) {
-	x, start := exchangeOf(ctx), time.Now()
-	defer func() { x.waited += time.Since(start) }()
-	ctx, cancel := a.untilClosed(ctx)
-	defer cancel()
-	ctx, cancelWait := context.WithTimeout(ctx, wait)
-	defer cancelWait()
-	return a.store.Wait(ctx, id)
+func (a *API) await(ctx context.Context, id string, wait time.Duration) (*gather.Reading, error) {
+	start := time.Now()
+	reading, err := a.store.Wait(ctx, id, wait, a.closing.Done())
+	exchangeOf(ctx).waited += time.Since(start)
+	return reading, err
 }
 
 // untilClosed is ctx for as long as the process is not about to stop.

@@ -224,15 +224,19 @@ func TestStream_LastsLongerThanAnyTimeout(t *testing.T) {
 // lineAMinute is a store that takes its time over results.
 type lineAMinute struct{ *fakeStore }
 
-func (lineAMinute) Results(context.Context, string) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for i := range 4 {
-			if !yield(fmt.Appendf(nil, `{"index":%d}`, i), nil) {
-				return
+func (s lineAMinute) Read(ctx context.Context, id string) (*gather.Reading, error) {
+	reading, err := s.fakeStore.Read(ctx, id)
+	reading.Lines = func(context.Context) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for i := range 4 {
+				if !yield(fmt.Sprintf(`{"index":%d}`, i), nil) {
+					return
+				}
+				time.Sleep(time.Minute)
 			}
-			time.Sleep(time.Minute)
 		}
 	}
+	return reading, err
 }
 
 func TestResults_SlowLinesAreFlushed(t *testing.T) {

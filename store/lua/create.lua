@@ -1,5 +1,7 @@
 -- Creates the aggregation, unless it exists: creating it twice is a success.
--- ARGV: number of fields, the meta hash's fields and values, then the stored requests.
+-- KEYS: where a script may touch several slots, also the schedule and the index, which are written with
+-- it; elsewhere they are written before.
+-- ARGV: ms until the first visit, number of fields, the meta hash's fields and values, then the stored requests.
 -- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned, now in ms, meta hash }.
 local now = now_ms()
 if redis.call("EXISTS", abandoned) == 1 then
@@ -8,10 +10,15 @@ end
 if redis.call("EXISTS", meta) == 1 then
   return { 0, now, redis.call("HGETALL", meta) }
 end
-local fields = tonumber(ARGV[1])
+if KEYS[12] then
+  -- Half a millisecond, as always but in a tick (watch.go).
+  redis.call("ZADD", KEYS[11], int(now + tonumber(ARGV[1])) .. ".5", id)
+  redis.call("ZADD", KEYS[12], 0, id)
+end
+local fields = tonumber(ARGV[2])
 redis.call("HSET", meta, "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", now_us(),
-  "succeeded", 0, "failed", 0, "canceled", 0, "retries", 0, unpack(ARGV, 2, 1 + fields))
-local first = 2 + fields
+  "succeeded", 0, "failed", 0, "canceled", 0, "retries", 0, unpack(ARGV, 3, 2 + fields))
+local first = 3 + fields
 for from = first, #ARGV, CHUNK do
   local pairs, indexes = {}, {}
   for i = from, math.min(from + CHUNK - 1, #ARGV) do

@@ -33,6 +33,10 @@ end
 
 -- A stored request is four lines (encoding.go): its timeout in ms, the opening
 -- of its result line, what it fetches (for people), and the request itself.
+local function timeout_of(request)
+  return tonumber((string.match(request, "^%d+")))
+end
+
 local function parts(request)
   return string.match(request, "^(%d+)\n([^\n]*)\n([^\n]*)\n")
 end
@@ -57,35 +61,102 @@ local function standing(index, retries)
   return parse_standing(redis.call("HGET", progress, index), retries)
 end
 
-local function set_standing(index, start, attempts, first, holder)
-  redis.call("HSET", progress, index, int(start) .. " " .. int(attempts) .. " " .. int(first) .. " " .. holder)
+local function format_standing(start, attempts, first, holder)
+  return int(start) .. " " .. int(attempts) .. " " .. int(first) .. " " .. holder
 end
 
--- Appends index, start and what is fetched of each to reply.
-local function add_subtasks(reply, indexes, retries)
+local function set_standing(index, start, attempts, first, holder)
+  redis.call("HSET", progress, index, format_standing(start, attempts, first, holder))
+end
+
+-- The scores in a sorted set of those members that have none in another. Most calls
+-- find all in the other, and so save the command.
+local function scores_of_rest(set, members, scores)
+  for i = 1, #members do
+    if not scores[i] then
+      return redis.call("ZMSCORE", set, unpack(members))
+    end
+  end
+  return {}
+end
+
+-- Writes ascending indexes as "0-63" or "3,5,8-9".
+local function ranges(indexes)
+  local list, from = {}, indexes[1]
+  for i, index in ipairs(indexes) do
+    if indexes[i + 1] ~= index + 1 then
+      list[#list + 1] = from == index and int(from) or int(from) .. "-" .. int(index)
+      from = indexes[i + 1]
+    end
+  end
+  return table.concat(list, ",")
+end
+
+-- Appends the subtasks of the items to reply: index, start, what is fetched, number
+-- of the batch and its items of each. Neighbours in the input, by the size of a batch,
+-- go together the first time; what was claimed before goes alone.
+local function add_subtasks(reply, indexes, retries, batch)
+  local subtasks, last = {}, {}
   for from = 1, #indexes, CHUNK do
     local part = chunk(indexes, from)
-    local stored = redis.call("HMGET", requests, unpack(part))
     local standings = redis.call("HMGET", progress, unpack(part))
     for i, index in ipairs(part) do
+      local start, number = parse_standing(standings[i], retries), 0
+      if batch > 1 and not standings[i] then
+        number = math.floor(index / batch) + 1
+      end
+      if number == 0 or number ~= last.number then
+        last = { start = start, number = number, items = {} }
+        subtasks[#subtasks + 1] = last
+      end
+      last.items[#last.items + 1] = tonumber(index)
+    end
+  end
+  for from = 1, #subtasks, CHUNK do
+    local part, firsts = chunk(subtasks, from), {}
+    for i, subtask in ipairs(part) do
+      firsts[i] = subtask.items[1]
+    end
+    local stored = redis.call("HMGET", requests, unpack(firsts))
+    for i, subtask in ipairs(part) do
       local _, _, fetch = parts(stored[i])
-      reply[#reply + 1] = tonumber(index)
-      reply[#reply + 1] = (parse_standing(standings[i], retries))
+      reply[#reply + 1] = subtask.items[1]
+      reply[#reply + 1] = subtask.start
       reply[#reply + 1] = fetch
+      reply[#reply + 1] = subtask.number
+      reply[#reply + 1] = subtask.number > 0 and ranges(subtask.items) or ""
     end
   end
 end
 
+-- The fields of the meta hash that hand_out needs, and how many items of the
+-- aggregation may be in flight if it has no cap of its own.
+local function handing_out(uncapped)
+  local m = redis.call("HMGET", meta, "window", "batch")
+  local window, batch = tonumber(m[1]), tonumber(m[2])
+  local step = batch
+  if window == 0 or window > uncapped then
+    window, step = uncapped, math.max(batch, math.floor(uncapped / 4))
+  end
+  return { window = window, step = step, batch = batch }
+end
+
 -- Hands out as many of the items to do as the window has room for, once there is
--- room for a step of them: they wait for a worker now. Returns their indexes.
-local function hand_out(now)
-  local bounds = redis.call("HMGET", meta, "window", "step")
-  local window, step = tonumber(bounds[1]), tonumber(bounds[2])
-  local room = window - redis.call("ZCARD", waiting) - redis.call("ZCARD", claimed)
-  if room < step then
+-- room for a step of them: they wait for a worker now. Returns their indexes. A batch
+-- is handed out whole, so that its number is used once in a run.
+local function hand_out(now, bounds)
+  local room = bounds.window - redis.call("ZCARD", waiting) - redis.call("ZCARD", claimed)
+  if room < bounds.step then
     return {}
   end
   local indexes = redis.call("LPOP", todo, int(room)) or {}
+  local rest = redis.call("LINDEX", todo, 0)
+  if rest and bounds.batch > 1 then
+    local number = math.floor(rest / bounds.batch)
+    while #indexes > 0 and math.floor(indexes[#indexes] / bounds.batch) == number do
+      redis.call("LPUSH", todo, table.remove(indexes))
+    end
+  end
   for from = 1, #indexes, CHUNK do
     local entries = {}
     for _, index in ipairs(chunk(indexes, from)) do

@@ -1,23 +1,65 @@
 -- Keeps results; the first of an item wins. Hands out the next items, or ends the
 -- aggregation with its last result.
--- ARGV: index, run, status and result line of each.
--- Returns { number of first results, 1 if this ended it else 0, priority, index, start, fetch, … }.
-local m = redis.call("HMGET", meta, "status", "retries", "total", "priority")
+-- ARGV: most items in flight without a cap, then index, run, status and result line of each.
+-- Returns { number of first results, 1 if this ended it else 0, lane, subtasks … }.
+local m = redis.call("HMGET", meta, "status", "retries", "total", "lane")
 if m[1] ~= "running" then
   return { 0, 0, m[4] or "" }
 end
 local first = 0
-for i = 1, #ARGV, 4 do
-  local index, run, status, line = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  -- An item that is handed out has no result. What is for another is late: it has
-  -- one, or waits for its turn again since a retry.
-  if run == m[2] and (redis.call("ZREM", claimed, index) == 1 or redis.call("ZREM", waiting, index) == 1) then
-    redis.call("HSET", results, index, line)
-    redis.call("RPUSH", order, index .. string.sub(status, 1, 1))
-    redis.call("HINCRBY", meta, status, 1)
-    redis.call("HDEL", progress, index)
-    first = first + 1
+
+-- Keeps the results from place `from` of the arguments up to place `to`, which are
+-- all different items'. An item that is handed out has no result. What is for another
+-- is late: it has one, or waits for its turn again since a retry.
+local function record(from, to)
+  local indexes = {}
+  for i = from, to, 4 do
+    indexes[#indexes + 1] = ARGV[i]
   end
+  local held = redis.call("ZMSCORE", claimed, unpack(indexes))
+  local waits = scores_of_rest(waiting, indexes, held)
+  local ended, waited, lines, places, counts = {}, {}, {}, {}, {}
+  for n, index in ipairs(indexes) do
+    local i = from + 4 * (n - 1)
+    if ARGV[i + 1] == m[2] and (held[n] or waits[n]) then
+      local status = ARGV[i + 2]
+      ended[#ended + 1] = index
+      if waits[n] then
+        waited[#waited + 1] = index
+      end
+      lines[#lines + 1] = index
+      lines[#lines + 1] = ARGV[i + 3]
+      places[#places + 1] = index .. string.sub(status, 1, 1)
+      counts[status] = (counts[status] or 0) + 1
+    end
+  end
+  if #ended == 0 then
+    return
+  end
+  redis.call("ZREM", claimed, unpack(ended))
+  if #waited > 0 then
+    redis.call("ZREM", waiting, unpack(waited))
+  end
+  redis.call("HSET", results, unpack(lines))
+  redis.call("RPUSH", order, unpack(places))
+  redis.call("HDEL", progress, unpack(ended))
+  for status, count in pairs(counts) do
+    redis.call("HINCRBY", meta, status, count)
+  end
+  first = first + #ended
+end
+
+-- Of two results of one item in a call the second is late.
+local from, seen = 2, {}
+for i = 2, #ARGV, 4 do
+  if seen[ARGV[i]] or i - from >= 4 * CHUNK then
+    record(from, i - 1)
+    from, seen = i, {}
+  end
+  seen[ARGV[i]] = true
+end
+if from <= #ARGV then
+  record(from, #ARGV)
 end
 local reply = { first, 0, m[4] }
 if first == 0 then
@@ -29,6 +71,7 @@ if redis.call("HLEN", results) == tonumber(m[3]) then
   reply[2] = 1
   return reply
 end
-add_subtasks(reply, hand_out(now), tonumber(m[2]))
+local bounds = handing_out(tonumber(ARGV[1]))
+add_subtasks(reply, hand_out(now, bounds), tonumber(m[2]), bounds.batch)
 tell_followers()
 return reply

@@ -1,7 +1,9 @@
 -- A worker's heartbeat, and the aggregations that it has to look after now. Each is
 -- put off by the interval.
--- KEYS: schedule, workers. ARGV: worker, interval in ms, most aggregations.
--- Returns { the time that they are put off to, ms until the next one is due or -1, id, … }.
+-- KEYS: schedule, workers. ARGV: worker (its name, a space, its concurrency), interval in
+-- ms, most aggregations, ms that a heartbeat counts.
+-- Returns { the time that they are put off to, ms until the next one is due or -1,
+-- the concurrency of all workers or -1 if nothing is due, id, … }.
 local t = redis.call("TIME")
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local later = now + tonumber(ARGV[2])
@@ -11,13 +13,23 @@ end
 -- In this order: a full Redis lets a script go on whose first write needs no memory.
 redis.call("ZREMRANGEBYSCORE", KEYS[2], "-inf", int(now - 3600000))
 redis.call("ZADD", KEYS[2], int(now), ARGV[1])
-local reply = { later, -1 }
+local function next_due()
+  local head = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
+  if not head[2] then
+    return -1
+  end
+  return math.max(0, math.ceil(tonumber(head[2]) - now))
+end
+local reply = { later, next_due(), -1 }
+if reply[2] ~= 0 then
+  return reply
+end
 for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", int(now), "LIMIT", 0, ARGV[3])) do
   redis.call("ZADD", KEYS[1], int(later), id)
   reply[#reply + 1] = id
 end
-local head = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
-if head[2] then
-  reply[2] = math.max(0, math.ceil(tonumber(head[2]) - now))
+reply[2], reply[3] = next_due(), 0
+for _, worker in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], int(now - tonumber(ARGV[4])), "+inf")) do
+  reply[3] = reply[3] + tonumber(string.match(worker, " (%d+)$") or 0)
 end
 return reply

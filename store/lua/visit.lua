@@ -1,11 +1,12 @@
 -- Looks after the aggregation: ends it at its deadline, starts lost items again,
 -- and names those that wait for a worker suspiciously long.
--- ARGV: grace in ms before a waiting item is suspect, most suspects, most starts of an item.
--- Returns { status, priority, ms until it has to be looked at again or -1,
--- number of lost subtasks, index, start, fetch of each, then of each suspect };
+-- ARGV: most items in flight without a cap, grace in ms before a waiting item is
+-- suspect, most suspects, most starts of an item.
+-- Returns { status, lane, ms until it has to be looked at again or -1,
+-- number of lost subtasks, the lost subtasks …, the suspect ones … };
 -- the status is "" if it is gone.
-local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "priority")
-local status, retries, priority = m[1], tonumber(m[2]), m[5]
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane")
+local status, retries, lane = m[1], tonumber(m[2]), m[5]
 if not status then
   return { "", "", -1, 0 }
 end
@@ -21,9 +22,9 @@ if status == "queued" or status == "running" then
   end
 end
 if status ~= "queued" and status ~= "running" then
-  return { status, priority, redis.call("PTTL", meta), 0 }
+  return { status, lane, redis.call("PTTL", meta), 0 }
 end
-local reply = { status, priority, deadline - now, 0 }
+local reply = { status, lane, deadline - now, 0 }
 if status == "queued" then
   return reply
 end
@@ -32,7 +33,7 @@ local lost, given_up = {}, {}
 for _, index in ipairs(redis.call("ZRANGEBYSCORE", claimed, "-inf", int(now), "LIMIT", 0, CHUNK)) do
   local start, attempts, first = standing(index, retries)
   redis.call("ZREM", claimed, index)
-  if start - first_start(retries) + 1 >= tonumber(ARGV[3]) then
+  if start - first_start(retries) + 1 >= tonumber(ARGV[4]) then
     given_up[#given_up + 1] = index
   else
     set_standing(index, start + 1, attempts, first, "-")
@@ -46,13 +47,14 @@ if #given_up > 0 then
 end
 if redis.call("HLEN", results) == tonumber(redis.call("HGET", meta, "total")) then
   finish("", now)
-  return { redis.call("HGET", meta, "status"), priority, redis.call("PTTL", meta), 0 }
+  return { redis.call("HGET", meta, "status"), lane, redis.call("PTTL", meta), 0 }
 end
-local next_items = hand_out(now)
-reply[4] = #lost + #next_items
-add_subtasks(reply, lost, retries)
-add_subtasks(reply, next_items, retries)
+local bounds = handing_out(tonumber(ARGV[1]))
+local next_items = hand_out(now, bounds)
+add_subtasks(reply, lost, retries, bounds.batch)
+add_subtasks(reply, next_items, retries, bounds.batch)
+reply[4] = (#reply - 4) / 5
 
-local grace = int(now - tonumber(ARGV[1]))
-add_subtasks(reply, redis.call("ZRANGEBYSCORE", waiting, "-inf", grace, "LIMIT", 0, ARGV[2]), retries)
+local grace = int(now - tonumber(ARGV[2]))
+add_subtasks(reply, redis.call("ZRANGEBYSCORE", waiting, "-inf", grace, "LIMIT", 0, ARGV[3]), retries, bounds.batch)
 return reply

@@ -20,8 +20,8 @@ func (s suite) begin(t *testing.T) {
 		if !slices.Equal(indexesOf(plan.Subtasks), upTo(30)) {
 			f.Errorf("handed out %v", indexesOf(plan.Subtasks))
 		}
-		if plan.Priority != gather.PriorityDefault {
-			f.Errorf("priority %q", plan.Priority)
+		if plan.Lane != "default" {
+			f.Errorf("lane %q", plan.Lane)
 		}
 		for _, t := range plan.Subtasks {
 			if want := "GET " + urlOf(t.Index); t.Start != 1 || t.Fetch != want {
@@ -94,27 +94,103 @@ func (s suite) begin(t *testing.T) {
 			ready = f.record(id, failed(i)).Next
 		}
 	})
-	s.test(t, "without a cap goes on in windows", func(f *fixture) {
-		const n = windowSize + windowStep + 100
+	s.test(t, "without a cap goes on in windows of whole batches", func(f *fixture) {
+		const n, batch = windowSize + windowStep + 1000, 55 // a 64th of them
+		const whole = windowSize / batch * batch
 		id, handedOut := f.running(specOf(n))
-		if !slices.Equal(indexesOf(handedOut), upTo(windowSize)) {
-			f.Fatalf("handed out %d items", len(handedOut))
+		if !slices.Equal(indexesOf(handedOut), upTo(whole)) || len(handedOut) != whole/batch {
+			f.Fatalf("handed out %d items in %d batches", len(indexesOf(handedOut)), len(handedOut))
 		}
 		var ended []gather.Result
-		for i := range windowStep {
+		for i := range windowStep - (windowSize - whole) {
 			ended = append(ended, succeeded(i))
 		}
 		if next := f.record(id, ended[1:]...).Next; len(next) > 0 {
 			f.Errorf("%d items before there was room for a step", len(next))
 		}
 		next := f.record(id, ended[0]).Next
-		if !slices.Equal(indexesOf(next), upTo(n)[windowSize:windowSize+windowStep]) {
+		if !slices.Equal(indexesOf(next), upTo(n)[whole:whole+windowStep/batch*batch]) {
 			f.Errorf("next %v", indexesOf(next))
 		}
 	})
 	s.test(t, "goes on in windows with a cap that is larger", func(f *fixture) {
-		if _, handedOut := f.running(cappedSpec(windowSize+10, windowSize+5)); len(handedOut) != windowSize {
-			f.Errorf("handed out %d items at once", len(handedOut))
+		_, handedOut := f.running(cappedSpec(windowSize+200, windowSize+150))
+		if n := len(indexesOf(handedOut)); n > windowSize || n <= windowSize-largestBatch {
+			f.Errorf("handed out %d items at once", n)
+		}
+	})
+	s.test(t, "hands out more at once where the workers can fetch more", func(f *fixture) {
+		f.due(f.create(specOf(1)).ID) // a tick that finds nothing due need not count the workers
+		_, err := f.store.Tick(f.ctx, gather.Worker{Name: "large", Concurrency: 2000})
+		f.check("tick", err)
+		f.due(f.create(specOf(1)).ID)
+		_, handedOut := f.running(specOf(4500))
+		if n := len(indexesOf(handedOut)); n > 4000 || n <= 4000-largestBatch {
+			f.Errorf("handed out %d items at once", n)
+		}
+	})
+	s.test(t, "makes batches of a large one only", func(f *fixture) {
+		if _, handedOut := f.running(specOf(256)); len(handedOut) != 256 || handedOut[7] != (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}) {
+			f.Errorf("%d subtasks, one of them %+v", len(handedOut), handedOut[7])
+		}
+		id := f.create(specOf(640)).ID
+		plan := f.begin(id)
+		if want := (gather.Subtask{Index: 10, Start: 1, Fetch: "GET " + urlOf(10), Batch: 2, Items: "10-19"}); len(plan.Subtasks) != 64 || plan.Subtasks[1] != want || plan.Lane != "default-bulk" {
+			f.Errorf("%d subtasks in %q, one of them %+v", len(plan.Subtasks), plan.Lane, plan.Subtasks[1])
+		}
+	})
+	s.test(t, "keeps batches well below the cap", func(f *fixture) {
+		for _, c := range []int{1, 20, 40, 100, 700} {
+			id, ready := f.running(cappedSpec(700, c))
+			ended := 0
+			for len(ready) > 0 {
+				if n := f.inFlight(id); n > c || n <= c-c/16-1 && ended+n < 700 {
+					f.Fatalf("%d in flight with a cap of %d", n, c)
+				}
+				subtask := ready[0]
+				ready = ready[1:]
+				for _, t := range each([]gather.Subtask{subtask}) {
+					f.claim(id, t)
+					ready = append(ready, f.record(id, succeeded(t.Index)).Next...)
+					ended++
+				}
+			}
+			if agg := f.get(id); agg.Status != gather.StatusSucceeded {
+				f.Errorf("with a cap of %d: %+v", c, agg)
+			}
+		}
+	})
+	s.test(t, "takes what was claimed before out of its batch", func(f *fixture) {
+		id, handedOut := f.running(specOf(640))
+		f.claim(id, handedOut[0])
+		f.record(id, succeeded(0), succeeded(4))
+		f.release(id, gather.Subtask{Index: 7, Start: 1}, 0)
+		again := f.begin(id).Subtasks
+		if want := (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}); len(again) != 64 || again[0] != want || again[1] != handedOut[1] {
+			f.Errorf("%d subtasks: %+v", len(again), again[:2])
+		}
+	})
+	s.test(t, "makes batches of what a retry runs again, too", func(f *fixture) {
+		id, handedOut := f.running(specOf(640))
+		for _, t := range each(handedOut) {
+			result := succeeded(t.Index)
+			if t.Index%10 == 3 && t.Index < 20 || t.Index%10 > 6 && t.Index < 10 {
+				result = failed(t.Index)
+			}
+			f.record(id, result)
+		}
+		_, err := f.store.Retry(f.ctx, id)
+		f.check("retry", err)
+		const start = 1_000_001
+		want := []gather.Subtask{
+			{Index: 3, Start: start, Fetch: "GET " + urlOf(3), Batch: 1, Items: "3,7-9"},
+			{Index: 13, Start: start, Fetch: "GET " + urlOf(13), Batch: 2, Items: "13"},
+		}
+		if again := f.begin(id).Subtasks; !slices.Equal(again, want) {
+			f.Errorf("%+v", again)
 		}
 	})
 }
+
+// largestBatch is the most items of one subtask.
+const largestBatch = 64

@@ -181,12 +181,12 @@ func (s suite) release(t *testing.T) {
 func (s suite) restart(t *testing.T) {
 	s.test(t, "lets the item wait under the next start", func(f *fixture) {
 		id, handedOut := f.running(specOf(1))
-		again, restarted, err := f.store.Restart(f.ctx, id, handedOut[0])
-		if err != nil || !restarted || again.Start != 2 || again.Index != 0 || again.Fetch != handedOut[0].Fetch {
-			f.Fatalf("%+v, %t, %v", again, restarted, err)
+		restarted, err := f.store.Restart(f.ctx, id, handedOut[0])
+		if err != nil || len(restarted) != 1 || restarted[0].Start != 2 || restarted[0].Index != 0 || restarted[0].Fetch != handedOut[0].Fetch {
+			f.Fatalf("%+v, %v", restarted, err)
 		}
 		f.refuses("started again", id, handedOut[0])
-		if claims := f.claim(id, again); len(claims) != 1 || claims[0].Attempts != 1 {
+		if claims := f.claim(id, restarted[0]); len(claims) != 1 || claims[0].Attempts != 1 {
 			f.Errorf("claims %+v", claims)
 		}
 	})
@@ -194,7 +194,7 @@ func (s suite) restart(t *testing.T) {
 		id, handedOut := f.running(specOf(4))
 		f.claim(id, handedOut[0])
 		f.record(id, succeeded(1))
-		_, _, err := f.store.Restart(f.ctx, id, handedOut[2])
+		_, err := f.store.Restart(f.ctx, id, handedOut[2])
 		f.check("restart", err)
 		canceled, itsItems := f.running(specOf(1))
 		f.cancel(canceled)
@@ -209,7 +209,7 @@ func (s suite) restart(t *testing.T) {
 			"of a canceled one":   {canceled, itsItems[0]},
 			"not an item of this": {id, gather.Subtask{Index: 99, Start: 1}},
 		} {
-			if again, restarted, err := f.store.Restart(f.ctx, of.id, of.item); restarted || err != nil {
+			if again, err := f.store.Restart(f.ctx, of.id, of.item); len(again) > 0 || err != nil {
 				f.Errorf("%s: %+v, %v", what, again, err)
 			}
 		}

@@ -59,6 +59,15 @@ func (s suite) crash(t *testing.T) {
 			)
 		})
 	}
+	s.timed(t, "after any write is made up for, on a cluster", hasty, func(f *fixture) {
+		f.apart()
+		spec := briefSpec(3, 0)
+		f.eachCrash(
+			func(*queue) {},
+			func(q *queue) error { return q.life(spec) },
+			func(q *queue, when string) { f.survives(q, spec, when) },
+		)
+	})
 	s.timed(t, "of a watchdog is made up for by the next", hasty, func(f *fixture) {
 		spec := briefSpec(4, 2)
 		var id string
@@ -75,7 +84,7 @@ func (s suite) crash(t *testing.T) {
 				})
 			},
 			func(q *queue) error {
-				round, err := f.store.Tick(f.ctx, "dying")
+				round, err := f.store.Tick(f.ctx, gather.Worker{Name: "dying"})
 				if err != nil {
 					return err
 				}

@@ -86,9 +86,9 @@ const theHolder = "worker"
 
 func (f *fixture) claim(id string, list ...gather.Subtask) []gather.Claim {
 	f.Helper()
-	wanted := make([]gather.Claim, len(list))
-	for i, t := range list {
-		wanted[i] = gather.Claim{Subtask: t, Holder: theHolder}
+	var wanted []gather.Claim
+	for _, t := range each(list) {
+		wanted = append(wanted, gather.Claim{Subtask: t, Holder: theHolder})
 	}
 	return f.claimAgain(id, wanted...)
 }
@@ -156,9 +156,11 @@ func (f *fixture) get(id string) *gather.Aggregation {
 func (f *fixture) lines(id string) []string {
 	f.Helper()
 	var lines []string
-	for line, err := range f.store.Results(f.ctx, id) {
+	reading, err := f.store.Read(f.ctx, id)
+	f.check("read", err)
+	for line, err := range reading.Lines(f.ctx) {
 		f.check("results", err)
-		lines = append(lines, string(line))
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -119,6 +120,26 @@ func scriptOn(cmd redis.Cmder) string {
 	}
 	key, _ := args[3].(string)
 	return key
+}
+
+// apart has the store learn that a script may not touch what lies in several slots, as
+// if Redis were a cluster. It leaves Redis empty.
+func (f *fixture) apart() {
+	f.Helper()
+	refused := false
+	stop := f.intercept(func(cmd redis.Cmder) error {
+		if strings.HasPrefix(scriptOn(cmd), "gather:{agg_") && slices.Contains(cmd.Args(), any(scheduleKey)) {
+			refused = true
+			return refusal("CROSSSLOT Keys in request don't hash to the same slot")
+		}
+		return nil
+	})
+	id := f.create(specOf(1)).ID
+	stop()
+	if _, planned := f.scheduled(id); !refused || !planned || !f.listed(id) {
+		f.Fatalf("refused: %t, planned: %t, listed: %t", refused, planned, f.listed(id))
+	}
+	f.remove(id)
 }
 
 // interpose calls do before the first command that is wanted; commands of do itself

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gather"
 )
@@ -97,14 +98,14 @@ func (s suite) names(t *testing.T) {
 		if handedOut[0].Fetch != want {
 			f.Errorf("fetches %q, want %q", handedOut[0].Fetch, want)
 		}
-		restarted, _, err := f.store.Restart(f.ctx, id, handedOut[0])
+		restarted, err := f.store.Restart(f.ctx, id, handedOut[0])
 		f.check("restart", err)
-		claims := f.claim(id, restarted)
+		claims := f.claim(id, restarted...)
 		next := f.record(id, gather.Result{Index: 0, Status: gather.ItemFailed}).Next
 		if len(claims) != 1 || len(next) != 1 || next[0].Fetch != "POST https://example.com/next?%74oken=***" {
 			f.Fatalf("claims %+v, next %+v", claims, next)
 		}
-		for _, text := range []string{restarted.Fetch, claims[0].Fetch, next[0].Fetch, strings.Join(f.keys(""), " ")} {
+		for _, text := range []string{restarted[0].Fetch, claims[0].Fetch, next[0].Fetch, strings.Join(f.keys(""), " ")} {
 			if strings.Contains(text, secret) {
 				f.Errorf("%q tells the secret", text)
 			}
@@ -117,19 +118,17 @@ func (f *fixture) nothing(id string) {
 	f.Helper()
 	item := gather.Subtask{Start: 1}
 	_, get := f.store.Get(f.ctx, id)
-	_, wait := f.store.Wait(f.ctx, id)
+	_, wait := f.store.Wait(f.ctx, id, time.Hour, nil)
 	_, cancel := f.store.Cancel(f.ctx, id)
 	_, retry := f.store.Retry(f.ctx, id)
 	remove := f.store.Delete(f.ctx, id)
-	var results, follow error
-	for _, results = range f.store.Results(f.ctx, id) {
-		continue
-	}
+	_, read := f.store.Read(f.ctx, id)
+	var follow error
 	for _, follow = range f.store.Follow(f.ctx, id, 0) {
 		continue
 	}
 	for name, err := range map[string]error{
-		"get": get, "wait": wait, "cancel": cancel, "retry": retry, "delete": remove, "results": results, "follow": follow,
+		"get": get, "wait": wait, "cancel": cancel, "retry": retry, "delete": remove, "read": read, "follow": follow,
 	} {
 		if !errors.Is(err, gather.ErrNotFound) {
 			f.Errorf("%s of %q: %v", name, id, err)
@@ -147,8 +146,11 @@ func (f *fixture) nothing(id string) {
 	if err := f.store.Release(f.ctx, id, &gather.Claim{Subtask: item, Holder: theHolder}, 0); err != nil {
 		f.Errorf("release of %q: %v", id, err)
 	}
-	if _, restarted, err := f.store.Restart(f.ctx, id, item); restarted || err != nil {
-		f.Errorf("restart of %q: %t, %v", id, restarted, err)
+	if restarted, err := f.store.Restart(f.ctx, id, item); len(restarted) > 0 || err != nil {
+		f.Errorf("restart of %q: %+v, %v", id, restarted, err)
+	}
+	if kept, err := f.store.Keep(f.ctx, id, []gather.Subtask{item}); kept > 0 || err != nil {
+		f.Errorf("keep of %q: %d, %v", id, kept, err)
 	}
 	if visit, err := f.store.Visit(f.ctx, &gather.Round{}, id); err != nil || visit.Status != "" {
 		f.Errorf("visit of %q: %+v, %v", id, visit, err)

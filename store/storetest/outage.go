@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"gather"
 	"gather/store"
@@ -17,17 +18,16 @@ func operations(ctx context.Context, s *store.Store, id string) map[string]error
 	_, _, all["create with a key"] = s.Create(ctx, &gather.Creation{Spec: specOf(1), IdempotencyKey: "k"})
 	_, all["get"] = s.Get(ctx, id)
 	_, all["list"] = s.List(ctx, gather.Filter{}, "", 10)
-	for _, err := range s.Results(ctx, id) {
-		all["results"] = err
-	}
+	_, all["read"] = s.Read(ctx, id)
 	_, all["begin"] = s.Begin(ctx, id)
 	_, all["claim"] = s.Claim(ctx, id, []gather.Claim{{Subtask: item, Holder: theHolder}})
 	all["release"] = s.Release(ctx, id, &gather.Claim{Subtask: item, Holder: theHolder}, 0)
 	_, all["record"] = s.Record(ctx, id, []gather.Result{succeeded(0)})
-	_, _, all["restart"] = s.Restart(ctx, id, item)
-	_, all["tick"] = s.Tick(ctx, "worker")
+	_, all["keep"] = s.Keep(ctx, id, []gather.Subtask{item})
+	_, all["restart"] = s.Restart(ctx, id, item)
+	_, all["tick"] = s.Tick(ctx, gather.Worker{Name: "worker"})
 	_, all["visit"] = s.Visit(ctx, &gather.Round{}, id)
-	all["leave"] = s.Leave(ctx, "worker")
+	all["leave"] = s.Leave(ctx, gather.Worker{Name: "worker"})
 	_, all["ready"] = s.Ready(ctx)
 	_, all["cancel"] = s.Cancel(ctx, id)
 	_, all["retry"] = s.Retry(ctx, id)
@@ -40,7 +40,7 @@ func operations(ctx context.Context, s *store.Store, id string) map[string]error
 func Unavailable(t testing.TB, s *store.Store, id string) {
 	t.Helper()
 	all := operations(t.Context(), s, id)
-	_, all["wait"] = s.Wait(t.Context(), id)
+	_, all["wait"] = s.Wait(t.Context(), id, time.Hour, nil)
 	for _, err := range s.Follow(t.Context(), id, 0) {
 		all["follow"] = err
 	}

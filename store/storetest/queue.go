@@ -126,11 +126,11 @@ func (q *queue) question(id string, t gather.Subtask) error {
 	if slices.Contains(q.todo, t) {
 		return nil
 	}
-	again, restarted, err := q.f.store.Restart(q.f.ctx, id, t)
-	if err != nil || !restarted {
+	again, err := q.f.store.Restart(q.f.ctx, id, t)
+	if err != nil {
 		return err
 	}
-	return q.put(again)
+	return q.put(again...)
 }
 
 // recover brings the aggregation to its end with nothing but the watchdog's rounds

@@ -55,10 +55,10 @@ func (s suite) results(t *testing.T) {
 		const n = 10_000
 		id, ready := f.running(specOf(n))
 		for len(ready) > 0 {
-			batch := ready[:min(len(ready), 500)]
+			batch := ready[:min(len(ready), 8)]
 			ready = ready[len(batch):]
 			var ended []gather.Result
-			for _, t := range batch {
+			for _, t := range each(batch) {
 				ended = append(ended, succeeded(t.Index))
 			}
 			ready = append(ready, f.record(id, ended...).Next...)
@@ -81,9 +81,11 @@ func (s suite) results(t *testing.T) {
 	})
 	s.test(t, "can be left early", func(f *fixture) {
 		id := f.finished(3)
-		for line, err := range f.store.Results(f.ctx, id) {
+		reading, err := f.store.Read(f.ctx, id)
+		f.check("read", err)
+		for line, err := range reading.Lines(f.ctx) {
 			f.check("results", err)
-			if f.decode(string(line)).Index != 0 {
+			if f.decode(line).Index != 0 {
 				f.Errorf("first line %q", line)
 			}
 			break
@@ -94,12 +96,10 @@ func (s suite) results(t *testing.T) {
 			before := f.keys("")
 			ctx, cancel := context.WithTimeout(f.ctx, time.Millisecond)
 			_, _ = f.store.Get(f.ctx, id)
-			_, _ = f.store.Wait(ctx, id)
+			_, _ = f.store.Wait(ctx, id, time.Hour, nil)
 			_, _ = f.store.List(f.ctx, gather.Filter{}, "", 10)
 			_, _ = f.store.Ready(f.ctx)
-			for range f.store.Results(f.ctx, id) { //nolint:errcheck // of what is unknown there are none
-				continue
-			}
+			_, _ = f.store.Read(f.ctx, id)
 			cancel()
 			if after := f.keys(""); !slices.Equal(before, after) {
 				f.Errorf("keys %q became %q", before, after)
@@ -107,14 +107,8 @@ func (s suite) results(t *testing.T) {
 		}
 	})
 	s.test(t, "of what is unknown are ErrNotFound", func(f *fixture) {
-		calls := 0
-		for line, err := range f.store.Results(f.ctx, unknownID) {
-			if calls++; line != nil || !errors.Is(err, gather.ErrNotFound) {
-				f.Errorf("%q, %v", line, err)
-			}
-		}
-		if calls != 1 {
-			f.Errorf("%d calls", calls)
+		if reading, err := f.store.Read(f.ctx, unknownID); reading != nil || !errors.Is(err, gather.ErrNotFound) {
+			f.Errorf("%+v, %v", reading, err)
 		}
 	})
 }

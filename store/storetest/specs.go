@@ -57,10 +57,23 @@ func failed(i int) gather.Result {
 
 func indexesOf(list []gather.Subtask) []int {
 	indexes := make([]int, 0, len(list))
-	for _, t := range list {
+	for _, t := range each(list) {
 		indexes = append(indexes, t.Index)
 	}
 	return indexes
+}
+
+// each is the subtasks with their batches taken apart.
+func each(list []gather.Subtask) []gather.Subtask {
+	var items []gather.Subtask
+	for i := range list {
+		batch, err := list[i].Each()
+		if err != nil {
+			panic(err)
+		}
+		items = append(items, batch...)
+	}
+	return items
 }
 
 func upTo(n int) []int {

@@ -40,6 +40,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"Claim", s.claim},
 		{"Release", s.release},
 		{"Restart", s.restart},
+		{"Keep", s.keep},
 		{"Record", s.record},
 		{"Results", s.results},
 		{"Follow", s.follow},

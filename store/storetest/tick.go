@@ -51,7 +51,7 @@ func (s suite) tick(t *testing.T) {
 		}
 	})
 	s.timed(t, "says how long nothing is due", rare, func(f *fixture) {
-		if sleep := f.tick().Sleep; sleep != time.Hour {
+		if sleep := f.tick().Sleep; sleep != 2*time.Hour {
 			f.Errorf("with nothing planned: %v", sleep)
 		}
 		spec := specOf(1)
@@ -125,6 +125,7 @@ func (s suite) tick(t *testing.T) {
 	forgetful := rare
 	forgetful.ForgetAfter = time.Nanosecond
 	s.timed(t, "can't forget an aggregation whose creation is slow", forgetful, func(f *fixture) {
+		f.apart()
 		var id string
 		stop := f.interpose(
 			func(cmd redis.Cmder) bool {

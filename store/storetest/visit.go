@@ -16,7 +16,7 @@ func (s suite) visit(t *testing.T) {
 		spec := specOf(1)
 		spec.Priority = gather.PriorityLow
 		id := f.create(spec).ID
-		if v := f.look(id); v.ID != id || v.Status != gather.StatusQueued || v.Priority != gather.PriorityLow || len(v.Lost)+len(v.Suspects) > 0 {
+		if v := f.look(id); v.ID != id || v.Status != gather.StatusQueued || v.Lane != "low" || len(v.Lost)+len(v.Suspects) > 0 {
 			f.Errorf("%+v", v)
 		}
 	})
@@ -140,7 +140,7 @@ func (s suite) visit(t *testing.T) {
 			}
 		}
 		first := v.Suspects[0]
-		_, _, err := f.store.Restart(f.ctx, id, first)
+		_, err := f.store.Restart(f.ctx, id, first)
 		f.check("restart", err)
 		for _, t := range f.look(id).Suspects {
 			if t.Index == first.Index {

@@ -15,7 +15,7 @@ import (
 
 // waited is what came of a wait.
 type waited struct {
-	agg *gather.Aggregation
+	agg *gather.Reading
 	err error
 }
 
@@ -23,7 +23,7 @@ type waited struct {
 func (f *fixture) waitFor(s *store.Store, id string) <-chan waited {
 	ended := make(chan waited, 1)
 	go func() {
-		agg, err := s.Wait(f.ctx, id)
+		agg, err := s.Wait(f.ctx, id, time.Hour, nil)
 		ended <- waited{agg, err}
 	}()
 	return ended
@@ -33,7 +33,8 @@ func (f *fixture) waitFor(s *store.Store, id string) <-chan waited {
 func (f *fixture) reads(id string) (count *atomic.Int32, stop func()) {
 	count = new(atomic.Int32)
 	return count, f.intercept(func(cmd redis.Cmder) error {
-		if cmd.Name() == "hgetall" && cmd.Args()[1] == "gather:{"+id+"}" {
+		// A script that Redis does not know yet is sent twice.
+		if cmd.Name() == "evalsha" && scriptOn(cmd) == "gather:{"+id+"}" {
 			count.Add(1)
 		}
 		return nil
@@ -61,7 +62,7 @@ func (f *fixture) listening(s *store.Store) {
 func (s suite) wait(t *testing.T) {
 	s.test(t, "returns at once what has finished", func(f *fixture) {
 		id := f.finished(2, 1)
-		agg, err := f.store.Wait(f.ctx, id)
+		agg, err := f.store.Wait(f.ctx, id, time.Hour, nil)
 		if err != nil || agg.Status != gather.StatusPartial {
 			f.Errorf("%+v, %v", agg, err)
 		}
@@ -89,7 +90,7 @@ func (s suite) wait(t *testing.T) {
 		id, _ := f.running(specOf(1))
 		for _, d := range []time.Duration{0, time.Nanosecond, time.Microsecond, 5 * time.Millisecond} {
 			ctx, cancel := context.WithTimeout(f.ctx, d)
-			if agg, err := f.store.Wait(ctx, id); err != nil || agg.Status != gather.StatusRunning {
+			if agg, err := f.store.Wait(ctx, id, time.Hour, nil); err != nil || agg.Status != gather.StatusRunning {
 				f.Errorf("after %v: %+v, %v", d, agg, err)
 			}
 			cancel()
@@ -104,7 +105,7 @@ func (s suite) wait(t *testing.T) {
 		}
 	})
 	s.test(t, "for what is unknown is ErrNotFound", func(f *fixture) {
-		if _, err := f.store.Wait(f.ctx, unknownID); !errors.Is(err, gather.ErrNotFound) {
+		if _, err := f.store.Wait(f.ctx, unknownID, time.Hour, nil); !errors.Is(err, gather.ErrNotFound) {
 			f.Errorf("err = %v", err)
 		}
 	})

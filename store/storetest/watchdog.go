@@ -12,7 +12,7 @@ import (
 // tick is one worker's tick.
 func (f *fixture) tick() *gather.Round {
 	f.Helper()
-	round, err := f.store.Tick(f.ctx, "worker")
+	round, err := f.store.Tick(f.ctx, gather.Worker{Name: "worker"})
 	f.check("tick", err)
 	return round
 }

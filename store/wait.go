@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"gather"
+)
+
+// Wait returns the aggregation with its results when it has finished, or as it stands
+// after so long, or when ctx ends or over is closed, which may be nil. It returns
+// ErrNotFound as soon as there is none.
+func (s *Store) Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
+	if !validID(id) {
+		return nil, gather.ErrNotFound
+	}
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	for {
+		v, wanted := s.join(id)
+		select {
+		case <-v.ended:
+			s.leave(id, v)
+			if v.readings < wanted {
+				continue
+			}
+			if v.err != nil {
+				return nil, v.err
+			}
+			return s.reading(v.last), nil
+		case <-timer.C:
+		case <-over:
+		case <-ctx.Done():
+		case <-s.hub.ctx.Done():
+		}
+		s.leave(id, v)
+		// The end of the wait must not cut off the reading that answers it.
+		return s.Read(context.WithoutCancel(ctx), id)
+	}
+}
+
+// waits are the vigils of this process, one for each aggregation that is waited for.
+// However many wait for it, it is read once for all of them.
+type waits struct {
+	mu       sync.Mutex
+	of       map[string]*vigil
+	closed   bool           // nothing is read any more
+	readings sync.WaitGroup // the goroutines that read
+}
+
+// vigil lasts from the first waiter's coming to the end that it reads, or to the last
+// one's leaving. It has a goroutine only while it reads: many may wait each for their
+// own. All of it is guarded by waits.mu, the outcome until ended is closed.
+type vigil struct {
+	waiters int
+	forget  func()      // ends the hints
+	poll    *time.Timer // makes up for lost hints; nil before the first reading
+	reading bool        // one is under way
+	again   bool        // and another one is asked for
+	over    bool
+
+	// readings counts those that have begun. Whoever comes is answered by one that
+	// begins afterwards: what an older one found may be over since, by a retry.
+	readings int
+	// ended is closed with the outcome of the last reading.
+	ended chan struct{}
+	last  *readPart
+	err   error
+}
+
+// join has the caller be one of those who wait, and tells from which reading on it
+// may take the outcome. Everyone who joins leaves.
+func (s *Store) join(id string) (v *vigil, wanted int) {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	v = s.waits.of[id]
+	if v == nil {
+		v = &vigil{ended: make(chan struct{})}
+		v.forget = s.hub.notify(id, func() { s.hinted(id, v) })
+		s.waits.of[id] = v
+	}
+	v.waiters++
+	wanted = v.readings + 1
+	s.ask(id, v)
+	return v, wanted
+}
+
+func (s *Store) leave(id string, v *vigil) {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	if v.waiters--; v.waiters == 0 && !v.over {
+		s.drop(id, v)
+	}
+}
+
+// drop ends the vigil; the next one who comes begins another. The caller holds the lock.
+func (s *Store) drop(id string, v *vigil) {
+	v.over = true
+	v.forget()
+	if v.poll != nil {
+		v.poll.Stop()
+	}
+	delete(s.waits.of, id)
+}
+
+// hinted is told that there may be news.
+func (s *Store) hinted(id string, v *vigil) {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	s.ask(id, v)
+}
+
+// ask has a reading begin, or another one after that under way. The caller holds the lock.
+func (s *Store) ask(id string, v *vigil) {
+	switch {
+	case v.over || s.waits.closed:
+	case v.reading:
+		v.again = true
+	default:
+		v.reading = true
+		s.waits.readings.Go(func() { s.readFor(id, v) })
+	}
+}
+
+// readFor reads, and again as long as it is asked to meanwhile.
+func (s *Store) readFor(id string, v *vigil) {
+	for s.beginReading(v) {
+		last, err := s.readSurely(s.hub.ctx, id)
+		if !s.endReading(id, v, last, err) {
+			return
+		}
+	}
+}
+
+func (s *Store) beginReading(v *vigil) bool {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	v.readings++
+	v.again = false
+	return !v.over
+}
+
+// endReading reports whether to read again.
+func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (again bool) {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	switch {
+	case v.over || s.hub.ctx.Err() != nil: // nobody is left, or all are told by the hub
+		return false
+	case err != nil || last.Status.Finished():
+		s.drop(id, v)
+		v.last, v.err = last, err
+		close(v.ended)
+		return false
+	case v.again:
+		return true
+	}
+	v.reading = false
+	if v.poll == nil {
+		v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
+	} else {
+		v.poll.Reset(s.timing.Poll)
+	}
+	return false
+}
+
+// endReadings returns when nothing is read any more. The hub is closed before.
+func (s *Store) endReadings() {
+	s.waits.mu.Lock()
+	s.waits.closed = true
+	s.waits.mu.Unlock()
+	s.waits.readings.Wait()
+}
+
+const (
+	// blink is how long Redis may be away before those who wait are told so: a restart
+	// closes its connections, and that is a hint to read again.
+	blink      = 500 * time.Millisecond
+	blinkPause = 50 * time.Millisecond
+)
+
+// readSurely reads, and again for a while where Redis is out of reach.
+func (s *Store) readSurely(ctx context.Context, id string) (*readPart, error) {
+	for start := time.Now(); ; {
+		last, err := s.readPart(ctx, id, 0, ofFinished)
+		if !errors.Is(err, gather.ErrUnavailable) || time.Since(start) > blink {
+			return last, err
+		}
+		select {
+		case <-time.After(blinkPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

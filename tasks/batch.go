@@ -1,0 +1,136 @@
+package tasks
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"gather"
+)
+
+// keepInterval is how often a worker says that it has the items of a batch that wait
+// for a slot. They are suspect without that after store.Timing's SuspectAfter.
+const keepInterval = time.Second
+
+// fetchBatch fetches the items of a batch side by side, each as soon as there is a
+// slot for it, and claimed only then: what is left of the batch when this worker is
+// lost, or too busy, another can have. It owns one slot from the start, and calls
+// ready when it has all.
+func (s *Server) fetchBatch(ctx context.Context, id string, batch gather.Subtask, ready func()) error {
+	b := &batchRun{server: s, id: id, holder: rand.Text(), ready: ready}
+	err := b.start(ctx, batch)
+	ready()
+	b.items.Wait()
+	return errors.Join(err, b.handedBack)
+}
+
+// batchRun is one delivery of a batch.
+type batchRun struct {
+	server *Server
+	id     string
+	holder string
+	ready  func() // lets the next batch in
+	kept   time.Time
+	items  sync.WaitGroup
+
+	mu         sync.Mutex
+	handedBack error // the last reason why an item has to be delivered again
+}
+
+// start starts the items one after the other.
+func (b *batchRun) start(ctx context.Context, batch gather.Subtask) error {
+	held := 1
+	defer func() { b.server.slots.release(held) }()
+	items, err := batch.Each()
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.RevokeTask)
+	}
+	for len(items) > 0 {
+		if held == 0 {
+			if err := b.acquire(ctx, items); err != nil {
+				return b.stopped(ctx)
+			}
+			held = 1
+		}
+		if more := len(items) - held; more > 0 {
+			held += b.server.slots.tryAcquire(more)
+		}
+		if held >= len(items) {
+			b.ready()
+		}
+		next := items[:min(held, len(items))]
+		claims, err := b.claim(next)
+		if err != nil {
+			return err
+		}
+		items = items[len(next):]
+		for _, claim := range claims {
+			if claim != nil {
+				held--
+				b.items.Go(func() { b.fetch(ctx, claim) })
+			}
+		}
+	}
+	return nil
+}
+
+// acquire waits for one slot. Meanwhile it keeps the watchdog from giving the items to
+// others, as it does with those of a lost worker.
+func (b *batchRun) acquire(ctx context.Context, items []gather.Subtask) error {
+	for {
+		if time.Since(b.kept) >= keepInterval {
+			// A failure only has others start the items, too: one of them gets the claim.
+			_, _ = b.server.store.Keep(ctx, b.id, items)
+			b.kept = time.Now()
+		}
+		wait, cancel := context.WithTimeout(ctx, keepInterval)
+		err := b.server.slots.acquire(wait)
+		cancel()
+		switch {
+		case err == nil && ctx.Err() != nil: // those that were aborted have left it
+			b.server.slots.release(1)
+			return ctx.Err()
+		case err == nil || ctx.Err() != nil:
+			return err
+		}
+	}
+}
+
+// stopped is why a batch is not started to its end.
+func (b *batchRun) stopped(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errClosed) {
+		return nil
+	}
+	return errHandedBack
+}
+
+func (b *batchRun) claim(items []gather.Subtask) ([]*gather.Claim, error) {
+	wanted := make([]gather.Claim, len(items))
+	for i := range items {
+		wanted[i] = gather.Claim{Subtask: items[i], Holder: b.holder}
+	}
+	return b.server.claimAll(b.id, wanted)
+}
+
+// fetch runs one item. A later attempt is a task of its own.
+func (b *batchRun) fetch(ctx context.Context, claim *gather.Claim) {
+	defer b.server.slots.release(1)
+	err := b.server.fetchItem(ctx, b.id, claim)
+	var later *retryLater
+	if errors.As(err, &later) {
+		ctx := context.WithoutCancel(ctx)
+		err = persist(ctx, claimTimeout, func(ctx context.Context) error {
+			return b.server.queue.fetchLater(ctx, b.id, claim.Lane, claim.Subtask, later.delay)
+		})
+	}
+	if err != nil {
+		b.mu.Lock()
+		b.handedBack = err
+		b.mu.Unlock()
+	}
+}

@@ -1,0 +1,60 @@
+package tasks
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// pipelined is a Redis client on which scripts that are called while another is
+// under way go in one pipeline. asynq calls one for each task that it enqueues or
+// finishes, and round trips are most of what they cost.
+type pipelined struct {
+	redis.UniversalClient
+	calls *together[scriptCall, *redis.Cmd]
+}
+
+// scriptCall makes the call of a script on a client or in a pipeline.
+type scriptCall func(redis.Cmdable) *redis.Cmd
+
+func newPipelined(rdb redis.UniversalClient) *pipelined {
+	p := &pipelined{UniversalClient: rdb}
+	p.calls = newTogether(func(_ string, calls []scriptCall) ([]*redis.Cmd, error) {
+		// One caller's end is none of the others' business; the client has timeouts.
+		return p.pipeline(context.Background(), calls), nil
+	})
+	return p
+}
+
+// pipeline makes the calls in one round trip. Each reply has its own error.
+func (p *pipelined) pipeline(ctx context.Context, calls []scriptCall) []*redis.Cmd {
+	if len(calls) == 1 {
+		return []*redis.Cmd{calls[0](p.UniversalClient)}
+	}
+	replies := make([]*redis.Cmd, len(calls))
+	_, _ = p.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, call := range calls {
+			replies[i] = call(pipe)
+		}
+		return nil
+	})
+	return replies
+}
+
+// script makes the call together with others.
+func (p *pipelined) script(call scriptCall) *redis.Cmd {
+	reply, _ := p.calls.call("", call) // errors are in the replies
+	return reply
+}
+
+// EvalSha implements [redis.UniversalClient].
+func (p *pipelined) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	ctx = context.WithoutCancel(ctx)
+	return p.script(func(c redis.Cmdable) *redis.Cmd { return c.EvalSha(ctx, sha, keys, args...) })
+}
+
+// Eval implements [redis.UniversalClient].
+func (p *pipelined) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	ctx = context.WithoutCancel(ctx)
+	return p.script(func(c redis.Cmdable) *redis.Cmd { return c.Eval(ctx, script, keys, args...) })
+}
