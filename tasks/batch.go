@@ -89,13 +89,9 @@ func (b *batchRun) acquire(ctx context.Context, items []gather.Subtask) error {
 			b.kept = time.Now()
 		}
 		wait, cancel := context.WithTimeout(ctx, keepInterval)
-		err := b.server.slots.acquire(wait)
+		err := b.server.slots.acquire(wait, b.server.intake.closed)
 		cancel()
-		switch {
-		case err == nil && ctx.Err() != nil: // those that were aborted have left it
-			b.server.slots.release(1)
-			return ctx.Err()
-		case err == nil || ctx.Err() != nil:
+		if err == nil || ctx.Err() != nil || errors.Is(err, errStopping) {
 			return err
 		}
 	}

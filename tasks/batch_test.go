@@ -516,3 +516,28 @@ func TestServer_fetchBatch_isDeliveredAgainWhereAWaitCannotBeKept(t *testing.T) 
 		tr.wantEnd(t)
 	})
 }
+
+func TestBySize(t *testing.T) {
+	sizes := func(of ...int) (parts []int) {
+		var results []gather.Result
+		for _, size := range of {
+			results = append(results, gather.Result{BodyBase64: make([]byte, size)})
+		}
+		for part := range bySize(results) {
+			parts = append(parts, len(part))
+		}
+		return parts
+	}
+	for name, c := range map[string]struct{ got, want []int }{
+		"none":             {sizes(), nil},
+		"small ones":       {sizes(1, 2, 3), []int{3}},
+		"a large one":      {sizes(2 * mostBytes), []int{1}},
+		"large ones":       {sizes(mostBytes, mostBytes, mostBytes), []int{1, 1, 1}},
+		"up to the bound":  {sizes(mostBytes/2, mostBytes/2, 1), []int{2, 1}},
+		"one among others": {sizes(1, mostBytes, 1), []int{1, 1, 1}},
+	} {
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("%s: parts of %v, want %v", name, c.got, c.want)
+		}
+	}
+}

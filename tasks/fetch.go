@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -24,6 +25,10 @@ const (
 	claimTimeout  = 5 * time.Second
 	persistPause  = 500 * time.Millisecond
 )
+
+// mostBytes bounds the bodies that are recorded in one command: Redis is given them
+// within the time of one, and does nothing else meanwhile.
+const mostBytes = 4 << 20
 
 // Fetcher sends a request once.
 type Fetcher interface {
@@ -221,8 +226,37 @@ func (s *Server) record(id string, result *gather.Result) error {
 // told to stop still does this, and one that can't reach Redis tries for a while:
 // the requests have been sent, and should not have to be sent again.
 func (s *Server) recordAll(id string, results []gather.Result) ([]struct{}, error) {
+	var failed error
+	for part := range bySize(results) {
+		failed = errors.Join(failed, s.recordPart(id, part))
+	}
+	return make([]struct{}, len(results)), failed
+}
+
+// bySize yields the results in parts that one command can carry: at least one of
+// them, and no more than some mostBytes of bodies.
+func bySize(results []gather.Result) iter.Seq[[]gather.Result] {
+	return func(yield func([]gather.Result) bool) {
+		first, bytes := 0, 0
+		for i := range results {
+			size := len(results[i].Body) + len(results[i].BodyBase64)
+			if i > first && bytes+size > mostBytes {
+				if !yield(results[first:i]) {
+					return
+				}
+				first, bytes = i, 0
+			}
+			bytes += size
+		}
+		if first < len(results) {
+			yield(results[first:])
+		}
+	}
+}
+
+func (s *Server) recordPart(id string, results []gather.Result) error {
 	var recorded *gather.Recorded
-	err := persist(context.Background(), recordTimeout, func(ctx context.Context) (err error) {
+	return persist(context.Background(), recordTimeout, func(ctx context.Context) (err error) {
 		if recorded == nil {
 			if recorded, err = s.store.Record(ctx, id, results); err != nil {
 				return err
@@ -230,7 +264,6 @@ func (s *Server) recordAll(id string, results []gather.Result) ([]struct{}, erro
 		}
 		return s.queue.fetch(ctx, id, recorded.Lane, recorded.Next)
 	})
-	return make([]struct{}, len(results)), err
 }
 
 // aborted ends a task whose request was cut off: for good if the aggregation is

@@ -16,6 +16,8 @@ const (
 	longestHold = time.Second
 	// errorPause keeps a server from trying without a pause while Redis is away.
 	errorPause = 500 * time.Millisecond
+	// closedPause is how long a worker that stops holds a call.
+	closedPause = 10 * time.Millisecond
 	// mostAtOnce is how many tasks are taken from a queue in one round trip.
 	mostAtOnce = 16
 )
@@ -201,7 +203,7 @@ func (in *intake) dequeue(ctx context.Context, queue string, call scriptCall) *r
 		q.taken = q.taken[1:]
 		return cmd
 	}
-	if in.isClosed() || !in.ready(queue, q) {
+	if !in.ready(queue, q) {
 		return noTask(ctx)
 	}
 	wanted := min(q.expected, mostAtOnce)
@@ -266,7 +268,7 @@ func (in *intake) ready(queue string, q *intakeQueue) bool {
 	switch {
 	case len(q.taken) > 0:
 		return true
-	case q.expected == 0 || q.taking:
+	case q.expected == 0 || q.taking || in.isClosed():
 		return false
 	case isBulk(queue) && in.bulkHeld:
 		return false
@@ -305,6 +307,7 @@ func (in *intake) hold(ctx context.Context) {
 		closed := in.closed
 		if in.isClosed() {
 			if !in.holdsTasks() {
+				time.Sleep(closedPause) // asynq goes on asking until it is told to stop
 				return
 			}
 			closed = nil // what is under way is still to be handed out

@@ -175,11 +175,11 @@ func TestIntake_holdsWhileThereIsNothing(t *testing.T) {
 		want    time.Duration
 	}{
 		"until a wake-up":                  {func(p *poller) { time.AfterFunc(aMoment, func() { p.expect("fetch-low", 1) }) }, aMoment},
-		"until the worker stops":           {func(p *poller) { time.AfterFunc(aMoment, func() { p.close(p.ctx) }) }, aMoment},
+		"until the worker stops":           {func(p *poller) { time.AfterFunc(aMoment, func() { p.close(p.ctx) }) }, aMoment + closedPause},
 		"until its context ends":           {func(p *poller) { p.endSoon() }, aMoment},
 		"until due tasks are moved":        {func(p *poller) { p.redis.delayed = 2; time.AfterFunc(aMoment, p.forward) }, aMoment},
 		"not if a wake-up came before":     {func(p *poller) { p.expect("fetch-low", 1) }, 0},
-		"not once the worker stops":        {func(p *poller) { p.close(p.ctx) }, 0},
+		"not once the worker stops":        {func(p *poller) { p.close(p.ctx) }, closedPause},
 		"a while, whatever else":           {func(*poller) {}, longestHold},
 		"a while, if nothing was due":      {func(p *poller) { time.AfterFunc(aMoment, p.forward) }, longestHold},
 		"a while, whatever ends elsewhere": {func(p *poller) { time.AfterFunc(aMoment, p.bulkReady) }, longestHold},

@@ -2,45 +2,75 @@ package tasks
 
 import (
 	"context"
-
-	"golang.org/x/sync/semaphore"
+	"errors"
+	"sync"
 )
+
+// errStopping is why a wait for a slot ends without one.
+var errStopping = errors.New("the worker stops")
 
 // slots are the fetches that a worker may have in flight at once. Each belongs to
 // one item, from before its task is taken from the queue until its result is recorded.
+// Whoever wants one when it becomes free has the same chance: a batch must not keep
+// the tasks of other queues from being taken until all of its items have slots.
 type slots struct {
-	sem *semaphore.Weighted
+	mu    sync.Mutex
+	left  int
+	freed chan struct{} // closed, and made new, by each release
 	// onRelease is called after slots became free; it must not block.
 	onRelease func()
 }
 
 func newSlots(n int) *slots {
-	return &slots{sem: semaphore.NewWeighted(int64(n)), onRelease: func() {}}
+	return &slots{left: n, freed: make(chan struct{}), onRelease: func() {}}
 }
 
-// acquire waits for one slot. Who waits here comes before tryAcquire.
-func (s *slots) acquire(ctx context.Context) error { return s.sem.Acquire(ctx, 1) }
+// acquire waits for one slot, until ctx ends or stop is closed.
+func (s *slots) acquire(ctx context.Context, stop <-chan struct{}) error {
+	for {
+		s.mu.Lock()
+		freed := s.freed
+		s.mu.Unlock()
+		select {
+		case <-stop:
+			return errStopping
+		default:
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.tryAcquire(1) == 1 {
+			return nil
+		}
+		select {
+		case <-freed:
+		case <-stop:
+		case <-ctx.Done():
+		}
+	}
+}
 
 // tryAcquire takes as many as are free, up to n, and returns how many.
 func (s *slots) tryAcquire(n int) int {
-	for got := range n {
-		if !s.sem.TryAcquire(1) {
-			return got
-		}
-	}
-	return n
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := min(n, s.left)
+	s.left -= got
+	return got
 }
 
 // free tells whether tryAcquire would get any.
 func (s *slots) free() bool {
-	if !s.sem.TryAcquire(1) {
-		return false
-	}
-	s.sem.Release(1)
-	return true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left > 0
 }
 
 func (s *slots) release(n int) {
-	s.sem.Release(int64(n))
+	s.mu.Lock()
+	s.left += n
+	close(s.freed)
+	s.freed = make(chan struct{})
+	s.mu.Unlock()
 	s.onRelease()
 }

@@ -44,21 +44,37 @@ func TestSlots_release_tells(t *testing.T) {
 	}
 }
 
-func TestSlots_acquire_comesFirst(t *testing.T) {
+func TestSlots_acquire_waitsForARelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(1)
 		s.tryAcquire(1)
 		got := make(chan error, 1)
-		go func() { got <- s.acquire(t.Context()) }()
+		go func() { got <- s.acquire(t.Context(), nil) }()
 		synctest.Wait()
 		s.release(1)
-		if s.free() || s.tryAcquire(1) != 0 {
-			t.Error("the slot went to one that came later")
-		}
-		if err := <-got; err != nil {
-			t.Error(err)
+		if err := <-got; err != nil || s.free() {
+			t.Errorf("acquire = %v, free: %t", err, s.free())
 		}
 		s.release(1)
+		wantAllFree(t, s, 1)
+	})
+}
+
+func TestSlots_acquire_endsWhenTheWorkerStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, stop := newSlots(1), make(chan struct{})
+		s.tryAcquire(1)
+		got := make(chan error, 1)
+		go func() { got <- s.acquire(t.Context(), stop) }()
+		synctest.Wait()
+		close(stop)
+		if err := <-got; !errors.Is(err, errStopping) {
+			t.Errorf("acquire = %v, want %v", err, errStopping)
+		}
+		s.release(1)
+		if err := s.acquire(t.Context(), stop); !errors.Is(err, errStopping) {
+			t.Errorf("acquire of a free one = %v, want %v", err, errStopping)
+		}
 		wantAllFree(t, s, 1)
 	})
 }
@@ -69,14 +85,14 @@ func TestSlots_acquire_endsWithItsContext(t *testing.T) {
 		s.tryAcquire(1)
 		ctx, cancel := context.WithCancel(t.Context())
 		got := make(chan error, 1)
-		go func() { got <- s.acquire(ctx) }()
+		go func() { got <- s.acquire(ctx, nil) }()
 		synctest.Wait()
 		cancel()
 		if err := <-got; !errors.Is(err, context.Canceled) {
 			t.Errorf("acquire = %v, want %v", err, context.Canceled)
 		}
 		s.release(1)
-		if err := s.acquire(ctx); err == nil {
+		if err := s.acquire(ctx, nil); err == nil {
 			t.Error("a slot went to one that has ended")
 		}
 		wantAllFree(t, s, 1)
