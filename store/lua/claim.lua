@@ -70,15 +70,5 @@ local function claim(from, to)
 end
 
 -- One item twice in a call is two claims, one after the other.
-local from, seen = 2, {}
-for i = 2, #ARGV, 4 do
-  if seen[ARGV[i]] or i - from >= 4 * CHUNK then
-    claim(from, i - 1)
-    from, seen = i, {}
-  end
-  seen[ARGV[i]] = true
-end
-if from <= #ARGV then
-  claim(from, #ARGV)
-end
+for_different_items(claim)
 return reply

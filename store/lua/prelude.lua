@@ -31,14 +31,32 @@ local function int(x)
   return string.format("%.0f", x)
 end
 
--- A stored request is four lines (encoding.go): its timeout in ms, the opening
--- of its result line, what it fetches (for people), and the request itself.
-local function timeout_of(request)
-  return tonumber((string.match(request, "^%d+")))
+-- Calls f with the first and the last place of each part of the arguments in which no
+-- item comes twice, a chunk of items at most. From place 2 on they are four an item,
+-- its index first.
+local function for_different_items(f)
+  local from, seen = 2, {}
+  for i = 2, #ARGV, 4 do
+    if seen[ARGV[i]] or i - from >= 4 * CHUNK then
+      f(from, i - 1)
+      from, seen = i, {}
+    end
+    seen[ARGV[i]] = true
+  end
+  if from <= #ARGV then
+    f(from, #ARGV)
+  end
 end
 
+-- A stored request is four lines (encoding.go): its timeout in ms, the opening
+-- of its result line, what it fetches (for people), and the request itself.
 local function parts(request)
   return string.match(request, "^(%d+)\n([^\n]*)\n([^\n]*)\n")
+end
+
+-- The first of them alone, which is cheaper.
+local function timeout_of(request)
+  return tonumber((string.match(request, "^%d+")))
 end
 
 -- The first start number of an item in the aggregation's given run; each

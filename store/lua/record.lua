@@ -50,17 +50,7 @@ local function record(from, to)
 end
 
 -- Of two results of one item in a call the second is late.
-local from, seen = 2, {}
-for i = 2, #ARGV, 4 do
-  if seen[ARGV[i]] or i - from >= 4 * CHUNK then
-    record(from, i - 1)
-    from, seen = i, {}
-  end
-  seen[ARGV[i]] = true
-end
-if from <= #ARGV then
-  record(from, #ARGV)
-end
+for_different_items(record)
 local reply = { first, 0, m[4] }
 if first == 0 then
   return reply
