@@ -69,15 +69,19 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if !validID(id) {
 		return gather.ErrNotFound
 	}
-	n, err := s.run(ctx, deleteScript, id).Int()
-	if err != nil {
+	if s.apart.Load() { // then a visit finds what a crash leaves
+		if err := s.visitSoon(ctx, id, s.timing.VisitInterval); err != nil {
+			return err
+		}
+	}
+	n, err := s.runWithAll(ctx, deleteScript, id).Int()
+	switch {
+	case err != nil:
 		return unavailable(ctx, "delete", id, err)
-	}
-	if err := s.Forget(ctx, id); err != nil {
-		return err
-	}
-	if n == 0 {
-		return gather.ErrNotFound
+	case n == 0:
+		return errors.Join(gather.ErrNotFound, s.Forget(ctx, id))
+	case s.apart.Load():
+		return s.Forget(ctx, id)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	}
 	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
 	// after the client was told that nothing was accepted. So it is asked first.
-	if _, err := s.now(ctx); err != nil {
+	if err := s.answers(ctx); err != nil {
 		return nil, false, err
 	}
 	start, keys, apart := time.Now(), keysOf(id), s.apart.Load()
@@ -92,7 +92,11 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
 	}
+	s.heard()
 	s.confirmKey(ctx, id, c)
+	if c.Waits && integer(reply[0]) == 1 {
+		s.prepare(id)
+	}
 	agg, err = decodeState(id, reply[2], reply[1])
 	return agg, integer(reply[0]) == 1, err
 }

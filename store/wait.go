@@ -55,6 +55,7 @@ type waits struct {
 // own. All of it is guarded by waits.mu, the outcome until ended is closed.
 type vigil struct {
 	waiters int
+	fresh   bool        // nothing has happened since the aggregation was made
 	forget  func()      // ends the hints
 	poll    *time.Timer // makes up for lost hints; nil before the first reading
 	reading bool        // one is under way
@@ -77,14 +78,36 @@ func (s *Store) join(id string) (v *vigil, wanted int) {
 	defer s.waits.mu.Unlock()
 	v = s.waits.of[id]
 	if v == nil {
-		v = &vigil{ended: make(chan struct{})}
-		v.forget = s.hub.notify(id, func() { s.hinted(id, v) })
-		s.waits.of[id] = v
+		v = s.begin(id)
 	}
 	v.waiters++
 	wanted = v.readings + 1
-	s.ask(id, v)
+	if !v.fresh {
+		s.ask(id, v)
+	}
 	return v, wanted
+}
+
+// begin begins a vigil. The caller holds the lock.
+func (s *Store) begin(id string) *vigil {
+	v := &vigil{ended: make(chan struct{})}
+	v.forget = s.hub.notify(id, func() { s.hinted(id, v) })
+	s.waits.of[id] = v
+	return v
+}
+
+// prepare begins the vigil of an aggregation that was just made, before anything can
+// happen to it: who comes to wait for it need not read it first. If nobody comes until
+// the first poll, it ends.
+func (s *Store) prepare(id string) {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	if s.waits.closed || s.waits.of[id] != nil {
+		return
+	}
+	v := s.begin(id)
+	v.fresh = true
+	v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
 }
 
 func (s *Store) leave(id string, v *vigil) {
@@ -109,6 +132,10 @@ func (s *Store) drop(id string, v *vigil) {
 func (s *Store) hinted(id string, v *vigil) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
+	v.fresh = false
+	if v.waiters == 0 && !v.over {
+		s.drop(id, v)
+	}
 	s.ask(id, v)
 }
 

@@ -81,6 +81,7 @@ func run(parser *kong.Kong, args []string, stderr io.Writer, work func(context.C
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	loadBallast()
 	if err := work(ctx); err != nil {
 		complain(stderr, parser.Model.Name, err)
 		return exitFailed

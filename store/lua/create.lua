@@ -3,20 +3,19 @@
 -- it; elsewhere they are written before.
 -- ARGV: ms until the first visit, number of fields, the meta hash's fields and values, then the stored requests.
 -- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned, now in ms, meta hash }.
-local now = now_ms()
+local now, us = clock()
 if redis.call("EXISTS", abandoned) == 1 then
   return { -1, now, {} }
 end
 if redis.call("EXISTS", meta) == 1 then
   return { 0, now, redis.call("HGETALL", meta) }
 end
-if KEYS[12] then
-  -- Half a millisecond, as always but in a tick (watch.go).
-  redis.call("ZADD", KEYS[11], int(now + tonumber(ARGV[1])) .. ".5", id)
-  redis.call("ZADD", KEYS[12], 0, id)
+if schedule then
+  redis.call("ZADD", schedule, planned_at(now + tonumber(ARGV[1])), id)
+  redis.call("ZADD", index_of_all, 0, id)
 end
 local fields = tonumber(ARGV[2])
-redis.call("HSET", meta, "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", now_us(),
+redis.call("HSET", meta, "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", us,
   "succeeded", 0, "failed", 0, "canceled", 0, "retries", 0, unpack(ARGV, 3, 2 + fields))
 local first = 3 + fields
 for from = first, #ARGV, CHUNK do

@@ -1,5 +1,6 @@
 -- Keeps results; the first of an item wins. Hands out the next items, or ends the
 -- aggregation with its last result.
+-- KEYS: where a script may touch several slots, also the schedule and the index.
 -- ARGV: most items in flight without a cap, then index, run, status and result line of each.
 -- Returns { number of first results, 1 if this ended it else 0, lane, subtasks … }.
 local m = redis.call("HMGET", meta, "status", "retries", "total", "lane")
@@ -57,7 +58,7 @@ if first == 0 then
 end
 local now = now_ms()
 if redis.call("HLEN", results) == tonumber(m[3]) then
-  finish("", now)
+  finish("")
   reply[2] = 1
   return reply
 end
