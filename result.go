@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -97,15 +96,4 @@ const (
 // Milliseconds is d in the unit of every `…_ms` field, to the microsecond.
 func Milliseconds(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
-}
-
-// Line is the result as one line of JSON, without a line end.
-func (r *Result) Line() ([]byte, error) {
-	var line bytes.Buffer
-	enc := json.NewEncoder(&line)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), nil
 }
