@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,8 +98,14 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if c.Waits && integer(reply[0]) == 1 {
 		s.prepare(id)
 	}
-	agg, err = decodeState(id, reply[2], reply[1])
-	return agg, integer(reply[0]) == 1, err
+	created = integer(reply[0]) == 1
+	state := stateFields(reply[2])
+	if created {
+		addFields(state, args)
+	}
+	us, _ := strconv.ParseInt(text(reply[1]), 10, 64)
+	agg, err = decodeMeta(id, state, time.UnixMicro(us))
+	return agg, created, err
 }
 
 // settle finds out what came of a creation whose reply did not arrive: the script
@@ -141,7 +148,7 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 		return nil, err
 	}
 	fields := []any{
-		"name", spec.Name, "labels", labels, "priority", string(spec.PriorityOrDefault()),
+		"name", spec.Name, "labels", string(labels), "priority", string(spec.PriorityOrDefault()),
 		"lane", string(gather.LaneOf(spec.PriorityOrDefault(), len(items))),
 		"total", len(items), "window", spec.Concurrency, "batch", batchSize(len(items), spec.Concurrency),
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
@@ -158,6 +165,13 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 		args = append(args, stored)
 	}
 	return args, nil
+}
+
+// addFields adds the meta hash's fields among creationArgs to those of a reply.
+func addFields(state map[string]string, args []any) {
+	for fields := args[2 : 2+args[1].(int)]; len(fields) > 0; fields = fields[2:] {
+		state[fields[0].(string)] = fmt.Sprint(fields[1])
+	}
 }
 
 // ceilMilliseconds keeps what is shorter than a millisecond from becoming 0, "at once".

@@ -104,16 +104,6 @@ func decodeMeta(id string, m map[string]string, now time.Time) (*gather.Aggregat
 	return agg, nil
 }
 
-// decodeState is decodeMeta of a script's reply: the hash as a list, and the time in ms.
-func decodeState(id string, meta, now any) (*gather.Aggregation, error) {
-	list, _ := meta.([]any)
-	fields := make(map[string]string, len(list)/2)
-	for i := 0; i+1 < len(list); i += 2 {
-		fields[text(list[i])] = text(list[i+1])
-	}
-	return decodeMeta(id, fields, time.UnixMilli(integer(now)))
-}
-
 // subtaskFields is how many values a script returns of each subtask.
 const subtaskFields = 5
 

@@ -90,7 +90,7 @@ func (s *Store) completions(ctx context.Context, id string, after int) (*complet
 	if err != nil {
 		return nil, unavailable(ctx, "follow", id, err)
 	}
-	agg, err := decodeState(id, reply[0], reply[1])
+	agg, err := decodeMeta(id, stateFields(reply[0]), time.UnixMilli(integer(reply[1])))
 	if err != nil {
 		return nil, err
 	}

@@ -2,21 +2,24 @@
 -- KEYS: where a script may touch several slots, also the schedule and the index, which are written with
 -- it; elsewhere they are written before.
 -- ARGV: ms until the first visit, number of fields, the meta hash's fields and values, then the stored requests.
--- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned, now in ms, meta hash }.
+-- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned, now in us, what this call
+-- has not of its arguments of the meta hash }.
 local now, us = clock()
 if redis.call("EXISTS", abandoned) == 1 then
-  return { -1, now, {} }
+  return { -1, us, {} }
 end
 if redis.call("EXISTS", meta) == 1 then
-  return { 0, now, redis.call("HGETALL", meta) }
+  return { 0, us, redis.call("HGETALL", meta) }
 end
 if schedule then
   redis.call("ZADD", schedule, planned_at(now + tonumber(ARGV[1])), id)
   redis.call("ZADD", index_of_all, 0, id)
 end
 local fields = tonumber(ARGV[2])
-redis.call("HSET", meta, "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", us,
-  "succeeded", 0, "failed", 0, "canceled", 0, "retries", 0, unpack(ARGV, 3, 2 + fields))
+local state = { "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", us,
+  "succeeded", "0", "failed", "0", "canceled", "0", "retries", "0" }
+redis.call("HSET", meta, unpack(state))
+redis.call("HSET", meta, unpack(ARGV, 3, 2 + fields))
 local first = 3 + fields
 for from = first, #ARGV, CHUNK do
   local pairs, indexes = {}, {}
@@ -29,4 +32,4 @@ for from = first, #ARGV, CHUNK do
   redis.call("HSET", requests, unpack(pairs))
   redis.call("RPUSH", todo, unpack(indexes))
 end
-return { 1, now, redis.call("HGETALL", meta) }
+return { 1, us, state }

@@ -169,12 +169,14 @@ local function handing_out(uncapped)
 end
 
 -- Hands out as many of the items to do as the window has room for, once there is
--- room for a step of them: they wait for a worker now. Returns their indexes. A batch
--- is handed out whole, so that its number is used once in a run.
+-- room for a step of them: they wait for a worker now. Returns their indexes, and how
+-- many have been waiting before. A batch is handed out whole, so that its number is used
+-- once in a run.
 local function hand_out(now, bounds)
-  local room = bounds.window - redis.call("ZCARD", waiting) - redis.call("ZCARD", claimed)
+  local wait_already = redis.call("ZCARD", waiting)
+  local room = bounds.window - wait_already - redis.call("ZCARD", claimed)
   if room < bounds.step then
-    return {}
+    return {}, wait_already
   end
   local indexes = redis.call("LPOP", todo, int(room)) or {}
   local rest = redis.call("LINDEX", todo, 0)
@@ -192,7 +194,7 @@ local function hand_out(now, bounds)
     end
     redis.call("ZADD", waiting, unpack(entries))
   end
-  return indexes
+  return indexes, wait_already
 end
 
 -- Ends the aggregation with the given status ("" = what the counts say): what

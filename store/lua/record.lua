@@ -56,13 +56,14 @@ local reply = { first, 0, m[4] }
 if first == 0 then
   return reply
 end
-local now = now_ms()
 if redis.call("HLEN", results) == tonumber(m[3]) then
   finish("")
   reply[2] = 1
   return reply
 end
-local bounds = handing_out(tonumber(ARGV[1]))
-add_subtasks(reply, hand_out(now, bounds), tonumber(m[2]), bounds.batch)
+if redis.call("EXISTS", todo) == 1 then
+  local bounds = handing_out(tonumber(ARGV[1]))
+  add_subtasks(reply, hand_out(now_ms(), bounds), tonumber(m[2]), bounds.batch)
+end
 tell_followers()
 return reply
