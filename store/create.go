@@ -18,8 +18,9 @@ import (
 const idempotencyWindow = 24 * time.Hour
 
 const (
-	// settleTimeout bounds the question what came of a creation.
-	settleTimeout = 500 * time.Millisecond
+	// settleTimeout bounds the question what came of a creation: with the time of a command
+	// before it, a client is answered within two seconds.
+	settleTimeout = 300 * time.Millisecond
 	// settleTTL is how long an abandoned creation can't be made up for: longer than a
 	// command can be on its way.
 	settleTTL = 10 * time.Minute
