@@ -61,15 +61,17 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 // one script, or where those live on other servers, them first. So an aggregation
 // that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
+	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
+	// after the client was told that nothing was accepted. So it is asked first, and told
+	// until when it may do it.
+	now, err := s.answering(ctx)
+	if err != nil {
+		return nil, false, err
+	}
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
-	args, err := creationArgs(c.Spec, first)
+	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10))
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
-	}
-	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
-	// after the client was told that nothing was accepted. So it is asked first.
-	if err := s.answers(ctx); err != nil {
-		return nil, false, err
 	}
 	start, keys, apart := time.Now(), keysOf(id), s.apart.Load()
 	if apart {
@@ -88,13 +90,14 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if err != nil {
 		return s.settle(ctx, id, c, unavailable(ctx, "create", id, err))
 	}
+	us, _ := strconv.ParseInt(text(reply[1]), 10, 64)
+	s.hear(time.UnixMicro(us))
 	if integer(reply[0]) < 0 {
-		return nil, false, fmt.Errorf("create %s: it was abandoned: %w", id, gather.ErrUnavailable)
+		return nil, false, fmt.Errorf("create %s: Redis came to it too late: %w", id, gather.ErrUnavailable)
 	}
 	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
 	}
-	s.heard()
 	s.confirmKey(ctx, id, c)
 	if c.Waits && integer(reply[0]) == 1 {
 		s.prepare(id)
@@ -104,7 +107,6 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if created {
 		addFields(state, args)
 	}
-	us, _ := strconv.ParseInt(text(reply[1]), 10, 64)
 	agg, err = decodeMeta(id, state, time.UnixMicro(us))
 	return agg, created, err
 }
@@ -141,8 +143,8 @@ func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 	}
 }
 
-// creationArgs are what create.lua takes.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
+// creationArgs are what create.lua takes. notAfter is by Redis' clock.
+func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -155,8 +157,8 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
 	}
-	args := make([]any, 0, 2+len(fields)+len(items))
-	args = append(args, firstVisit.Milliseconds(), len(fields))
+	args := make([]any, 0, 3+len(fields)+len(items))
+	args = append(args, firstVisit.Milliseconds(), notAfter.UnixMilli(), len(fields))
 	args = append(args, fields...)
 	for i := range items {
 		stored, err := encodeRequest(i, &items[i])
@@ -170,7 +172,7 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 
 // addFields adds the meta hash's fields among creationArgs to those of a reply.
 func addFields(state map[string]string, args []any) {
-	for fields := args[2 : 2+args[1].(int)]; len(fields) > 0; fields = fields[2:] {
+	for fields := args[3 : 3+args[2].(int)]; len(fields) > 0; fields = fields[2:] {
 		state[fields[0].(string)] = fmt.Sprint(fields[1])
 	}
 }

@@ -32,7 +32,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -52,9 +51,8 @@ type Store struct {
 	apart atomic.Bool
 
 	timing Timing
-	// heardAt is when Redis last answered a creation, in ns since started.
-	started time.Time
-	heardAt atomic.Int64
+	// heard is when Redis last told its time.
+	heard atomic.Pointer[clockReading]
 	// capacity is how many fetches all workers can have in flight at once, as seen at
 	// the last tick that found something to do; 0 before.
 	capacity atomic.Int64
@@ -66,7 +64,7 @@ func New(rdb redis.UniversalClient) *Store { return NewWith(rdb, Timing{}) }
 // NewWith is New with other times than the usual ones, for tests.
 func NewWith(rdb redis.UniversalClient, t Timing) *Store {
 	t.fill()
-	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t, started: time.Now()}
+	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
 }
 
 // Close ends the subscription; waiting calls return with what they have.
@@ -86,23 +84,3 @@ func unavailable(ctx context.Context, op, id string, err error) error {
 	}
 	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, err)
 }
-
-// now is Redis' own clock.
-func (s *Store) now(ctx context.Context) (time.Time, error) {
-	now, err := s.rdb.Time(ctx).Result()
-	return now, unavailable(ctx, "read the time", "", err)
-}
-
-// heardFor is how long after an answer Redis counts as one that answers.
-const heardFor = 100 * time.Millisecond
-
-// answers makes sure that Redis answers now, unless it just has.
-func (s *Store) answers(ctx context.Context) error {
-	if at := s.heardAt.Load(); at > 0 && time.Since(s.started)-time.Duration(at) < heardFor {
-		return nil
-	}
-	_, err := s.now(ctx)
-	return err
-}
-
-func (s *Store) heard() { s.heardAt.Store(int64(time.Since(s.started))) }
