@@ -26,7 +26,8 @@ const (
 
 // Create accepts the aggregation, in whole or, with an error, not at all. With an
 // idempotency key that was used before it returns what was made then, as
-// replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone.
+// replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone. An owner who has
+// as many unfinished ones as it may gets ErrTooManyOpen.
 func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Aggregation, replayed bool, err error) {
 	id, err := s.ids.next()
 	if err != nil {
@@ -51,6 +52,9 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 		// it in its place. Whoever is second finds it made.
 		id = first
 	}
+	if err := s.admit(ctx, id); err != nil {
+		return nil, false, err
+	}
 	agg, created, err := s.create(ctx, id, c)
 	return agg, err == nil && !created && c.IdempotencyKey != "", err
 }
@@ -60,7 +64,7 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 // that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
-	args, err := creationArgs(c.Spec, first)
+	args, err := creationArgs(c.Spec, first, gather.OwnerOf(ctx))
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -73,7 +77,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if apart {
 		err = s.visitSoon(ctx, id, first)
 	} else {
-		keys = append(keys, scheduleKey, indexKey)
+		keys = append(keys, append([]string{scheduleKey, indexKey}, ownLists(ctx)...)...)
 	}
 	if err != nil {
 		return nil, false, err
@@ -125,12 +129,12 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 	if c.IdempotencyKey != "" {
 		args := redis.SetArgs{Mode: "XX", KeepTTL: true}
-		_ = s.rdb.SetArgs(ctx, idempotencyKey(c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
+		_ = s.rdb.SetArgs(ctx, idempotencyKey(ctx, c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
 	}
 }
 
 // creationArgs are what create.lua takes.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
+func creationArgs(spec *gather.Spec, firstVisit time.Duration, owner string) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -142,6 +146,9 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 		"total", len(items), "window", spec.Concurrency, "batch", batchSize(len(items), spec.Concurrency),
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
+	}
+	if owner != "" {
+		fields = append(fields, "owner", owner)
 	}
 	args := make([]any, 0, 2+len(fields)+len(items))
 	args = append(args, firstVisit.Milliseconds(), len(fields))
@@ -164,7 +171,7 @@ func ceilMilliseconds(d time.Duration) int64 {
 // reserveKey ties the idempotency key to id, if it is free. It returns the id that
 // the key is tied to, and whether that aggregation is known to have been made.
 func (s *Store) reserveKey(ctx context.Context, c *gather.Creation, id string) (first string, made bool, err error) {
-	key := idempotencyKey(c.IdempotencyKey)
+	key := idempotencyKey(ctx, c.IdempotencyKey)
 	args := redis.SetArgs{Mode: "NX", Get: true, TTL: idempotencyWindow}
 	before, err := s.rdb.SetArgs(ctx, key, "reserved "+id+" "+c.Fingerprint, args).Result()
 	if errors.Is(err, redis.Nil) {

@@ -16,6 +16,9 @@ func (s *Store) Wait(ctx context.Context, id string, atMost time.Duration, over 
 	if !validID(id) {
 		return nil, gather.ErrNotFound
 	}
+	if err := s.own(ctx, id); err != nil {
+		return nil, err
+	}
 	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	for {

@@ -1,6 +1,6 @@
 -- Creates the aggregation, unless it exists: creating it twice is a success.
--- KEYS: where a script may touch several slots, also the schedule and the index, which are written with
--- it; elsewhere they are written before.
+-- KEYS: where a script may touch several slots, also the schedule and the index, and where it has an owner
+-- the owner's index and the owners, which are written with it; elsewhere they are written before.
 -- ARGV: ms until the first visit, number of fields, the meta hash's fields and values, then the stored requests.
 -- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned, now in ms, meta hash }.
 local now = now_ms()
@@ -14,6 +14,10 @@ if KEYS[12] then
   -- Half a millisecond, as always but in a tick (watch.go).
   redis.call("ZADD", KEYS[11], int(now + tonumber(ARGV[1])) .. ".5", id)
   redis.call("ZADD", KEYS[12], 0, id)
+end
+if KEYS[14] then
+  redis.call("ZADD", KEYS[13], 0, id)
+  redis.call("HSET", KEYS[14], id, string.sub(KEYS[13], #KEYS[12] + 2)) -- the key ends in the owner's name
 end
 local fields = tonumber(ARGV[2])
 redis.call("HSET", meta, "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", now_us(),

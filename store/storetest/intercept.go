@@ -100,7 +100,7 @@ func (i *interceptor) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.
 			if err == nil {
 				continue
 			}
-			if n > 0 {
+			if n > 0 && cmds[0].Name() != "multi" { // of a transaction nothing is done
 				_ = next(ctx, cmds[:n])
 			}
 			for _, lost := range cmds[n:] {
