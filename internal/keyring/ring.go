@@ -12,7 +12,12 @@ import (
 )
 
 // Ring holds the keys that are in force. It is safe for use by several goroutines.
-type Ring struct{ keys atomic.Pointer[[]key] }
+type Ring struct{ held atomic.Pointer[held] }
+
+type held struct {
+	keys   []key
+	owners int
+}
 
 // New returns a ring with the keys, of which there must be one at least.
 func New(k Keys) *Ring {
@@ -22,13 +27,19 @@ func New(k Keys) *Ring {
 }
 
 // Replace puts other keys in force in place of all.
-func (r *Ring) Replace(k Keys) { r.keys.Store(&k.list) }
+func (r *Ring) Replace(k Keys) {
+	owners := make(map[string]bool)
+	for _, key := range k.list {
+		owners[key.owner] = true
+	}
+	r.held.Store(&held{keys: k.list, owners: len(owners)})
+}
 
 // Owner tells whose the key is, and whether it is in force at all. It takes the same
 // time whichever key comes near the one that was sent.
 func (r *Ring) Owner(sent string) (owner string, known bool) {
 	hash := sha256.Sum256([]byte(sent))
-	keys := *r.keys.Load()
+	keys := r.held.Load().keys
 	found := -1
 	for i := range keys {
 		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(hash[:], keys[i].hash[:]), i, found)
@@ -40,13 +51,7 @@ func (r *Ring) Owner(sent string) (owner string, known bool) {
 }
 
 // Owners is how many different owners the keys have.
-func (r *Ring) Owners() int {
-	owners := make(map[string]bool)
-	for _, k := range *r.keys.Load() {
-		owners[k.owner] = true
-	}
-	return len(owners)
-}
+func (r *Ring) Owners() int { return r.held.Load().owners }
 
 // ticketPrefix tells tickets from keys, for people.
 const ticketPrefix = "ticket."
@@ -56,7 +61,7 @@ const ticketPrefix = "ticket."
 // admits it.
 func (r *Ring) Ticket(until time.Time) string {
 	end := strconv.FormatInt(until.Unix(), 10)
-	return ticketPrefix + end + "." + hex.EncodeToString((*r.keys.Load())[0].seal(end))
+	return ticketPrefix + end + "." + hex.EncodeToString(r.held.Load().keys[0].seal(end))
 }
 
 // Admits reports whether the text is a ticket that counts now.
@@ -68,7 +73,7 @@ func (r *Ring) Admits(text string) bool {
 	if !isOne || err != nil || bad != nil || time.Now().After(time.Unix(until, 0)) {
 		return false
 	}
-	for _, k := range *r.keys.Load() {
+	for _, k := range r.held.Load().keys {
 		if hmac.Equal(mac, k.seal(end)) {
 			return true
 		}
