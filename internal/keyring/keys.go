@@ -95,6 +95,15 @@ func (k Keys) And(others Keys) (Keys, error) {
 // Len is how many there are.
 func (k Keys) Len() int { return len(k.list) }
 
+// Owners is how many different owners they have.
+func (k Keys) Owners() int {
+	owners := make(map[string]bool)
+	for _, key := range k.list {
+		owners[key.owner] = true
+	}
+	return len(owners)
+}
+
 // add reads one key from each part, or tells all that is wrong.
 func (k *Keys) add(parts, places []string) error {
 	var faults error

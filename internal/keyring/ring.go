@@ -27,13 +27,7 @@ func New(k Keys) *Ring {
 }
 
 // Replace puts other keys in force in place of all.
-func (r *Ring) Replace(k Keys) {
-	owners := make(map[string]bool)
-	for _, key := range k.list {
-		owners[key.owner] = true
-	}
-	r.held.Store(&held{keys: k.list, owners: len(owners)})
-}
+func (r *Ring) Replace(k Keys) { r.held.Store(&held{keys: k.list, owners: k.Owners()}) }
 
 // Owner tells whose the key is, and whether it is in force at all. It takes the same
 // time whichever key comes near the one that was sent.
