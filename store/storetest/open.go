@@ -145,6 +145,17 @@ func (s suite) open(t *testing.T) {
 		f.wantOpen(true, "the one that came first")
 		stop()
 	})
+	s.test(t, "places cost a creation one command, and none where there is no bound", func(f *fixture) {
+		create := func() { f.create(specOf(1)) }
+		f.store.LimitOpen(9)
+		create() // Redis has all scripts now
+		f.store.LimitOpen(0)
+		free := f.commands(create)
+		f.store.LimitOpen(9)
+		if bounded := f.commands(create); bounded != free+1 {
+			f.Errorf("%d commands without a bound, %d with one", free, bounded)
+		}
+	})
 	s.test(t, "places are forgotten a day after the last", func(f *fixture) {
 		f.fill(2)
 		for _, key := range f.keys("open:") {

@@ -126,6 +126,19 @@ func (s suite) owner(t *testing.T) {
 			f.Errorf("sees %v", got)
 		}
 	})
+	s.test(t, "costs nothing in a wait", func(f *fixture) {
+		id := f.as("a").finished(1)
+		wait := func(who *fixture) int {
+			return f.commands(func() {
+				_, err := f.store.Wait(who.ctx, id, time.Hour, nil)
+				f.check("wait", err)
+			})
+		}
+		wait(f) // Redis has the script now
+		if nobody, owner := wait(f), wait(f.as("a")); owner != nobody {
+			f.Errorf("%d commands for nobody in particular, %d for the owner", nobody, owner)
+		}
+	})
 	s.test(t, "shares no idempotency key with another", func(f *fixture) {
 		ids := make(map[string]bool)
 		for _, who := range []*fixture{f, f.as("a"), f.as("b"), f.as("a\x00k")} {
