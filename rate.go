@@ -28,8 +28,6 @@ type Allowance struct {
 	Granted bool
 	// Remaining is how many more would be granted at once.
 	Remaining int
-	// RetryAfter is how long until one is granted again; 0 where one would be now.
-	RetryAfter time.Duration
-	// WholeAfter is how long until the burst is whole again.
-	WholeAfter time.Duration
+	// MoreAfter is how long until that is one more: after a refusal, until one is granted.
+	MoreAfter time.Duration
 }

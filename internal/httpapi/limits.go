@@ -24,7 +24,7 @@ const (
 )
 
 // limitPolicy is the value of RateLimit-Policy: all that limits an owner, "" if nothing
-// does (draft-ietf-httpapi-ratelimit-headers-10, section 3). Of a bucket that leaks, the
+// does (draft-ietf-httpapi-ratelimit-headers-11, section 3). Of a bucket that leaks, the
 // window is the time in which it empties.
 func (o *Options) limitPolicy() string {
 	var policy string
@@ -53,7 +53,7 @@ func (a *API) take(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	h.Set("RateLimit", fmt.Sprintf("%s;r=%d;t=%d", quotaRequests, left.Remaining, ceilSeconds(left.WholeAfter)))
+	h.Set("RateLimit", fmt.Sprintf("%s;r=%d;t=%d", quotaRequests, left.Remaining, ceilSeconds(left.MoreAfter)))
 	if left.Granted {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (a *API) take(ctx context.Context, h http.Header) error {
 		Detail: fmt.Sprintf("the limit for %s is %g requests a second and %d at once; Retry-After says when to come back",
 			ownerLabel(ctx), a.opt.Rate.PerSecond, a.opt.Rate.Burst),
 	}
-	p.header = http.Header{"Retry-After": {strconv.FormatInt(max(1, ceilSeconds(left.RetryAfter)), 10)}}
+	p.header = http.Header{"Retry-After": {strconv.FormatInt(max(1, ceilSeconds(left.MoreAfter)), 10)}}
 	return p
 }
 

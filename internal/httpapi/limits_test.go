@@ -40,7 +40,7 @@ func TestRateLimit(t *testing.T) {
 	s := serveGuarded(t, func(o *Options) { o.Limiter, o.Rate = limiter, gather.Rate{PerSecond: 0.4, Burst: 3} })
 	authorized := []string{"Authorization", searchKey}
 
-	limiter.set(gather.Allowance{Granted: true, Remaining: 2, WholeAfter: 2500 * time.Millisecond}, nil)
+	limiter.set(gather.Allowance{Granted: true, Remaining: 2, MoreAfter: 2500 * time.Millisecond}, nil)
 	for _, a := range []answer{
 		s.get("/v1/aggregations", authorized...).want(t, 200),
 		s.get("/v1/aggregations/none", authorized...).want(t, 404),
@@ -52,7 +52,7 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("%s: %q, %q", a.Request.URL.Path, policy, limit)
 		}
 	}
-	if asked := limiter.set(gather.Allowance{RetryAfter: 2100 * time.Millisecond, WholeAfter: 7 * time.Second}, nil); len(asked) != 5 || asked[0] != "search 0.4 3" {
+	if asked := limiter.set(gather.Allowance{MoreAfter: 2100 * time.Millisecond}, nil); len(asked) != 5 || asked[0] != "search 0.4 3" {
 		t.Errorf("%q", asked)
 	}
 
@@ -62,7 +62,7 @@ func TestRateLimit(t *testing.T) {
 		if p.Type != "urn:gather:problem:rate-limited" || p.Detail != `the limit for the owner "search" is 0.4 requests a second and 3 at once; Retry-After says when to come back` {
 			t.Errorf("%+v", p)
 		}
-		if retry, limit := a.Header.Get("Retry-After"), a.Header.Get("RateLimit"); retry != "3" || limit != `"requests";r=0;t=7` {
+		if retry, limit := a.Header.Get("Retry-After"), a.Header.Get("RateLimit"); retry != "3" || limit != `"requests";r=0;t=3` {
 			t.Errorf("Retry-After %q, RateLimit %q", retry, limit)
 		}
 	}

@@ -17,7 +17,7 @@ var securitySchemes = map[string]*huma.SecurityScheme{
 var (
 	headerChallenge = textHeader("How to get in (RFC 6750).", `Bearer realm="gather"`)
 	headerPolicy    = textHeader("The limits of the key's owner, where there are any (draft-ietf-httpapi-ratelimit-headers).", `"requests";q=100;w=10`)
-	headerRateLimit = textHeader("What the limits leave; t is the seconds until all of it is there again.", `"requests";r=99;t=1`)
+	headerRateLimit = textHeader("What the limits leave; t is the seconds until there is one more.", `"requests";r=99;t=1`)
 )
 
 // guarded documents what the guard does in front of an operation.
