@@ -16,10 +16,9 @@ func (s *Store) Take(ctx context.Context, rate gather.Rate) (gather.Allowance, e
 		return gather.Allowance{}, unavailable(ctx, "count a request of", owner, err)
 	}
 	free := rate.Window() - time.Duration(integer(reply[1]))*time.Microsecond
-	remaining := free / interval
 	return gather.Allowance{
 		Granted:   integer(reply[0]) == 1,
-		Remaining: int(remaining),
-		MoreAfter: (remaining+1)*interval - free,
+		Remaining: int(free / interval),
+		MoreAfter: interval - free%interval,
 	}, nil
 }

@@ -257,7 +257,7 @@ func TestGuard_CrossOrigin(t *testing.T) {
 				for _, request := range []string{"POST /monitor/api/queues/x:pause", "DELETE /monitor/api/queues/x", "POST /v1/aggregations/x/cancel", "DELETE /v1/aggregations/x", "POST /v1/aggregations"} {
 					method, path, _ := strings.Cut(request, " ")
 					a := s.do(method, path, "", append([]string{"Authorization", searchKey}, c.headers...)...)
-					if (a.StatusCode != 403) != c.let {
+					if (a.StatusCode != http.StatusForbidden) != c.let {
 						t.Errorf("%s with %v: %d", request, c.headers, a.StatusCode)
 					}
 				}

@@ -119,7 +119,7 @@ func TestOpenLimit(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	ctx := func(owner string) context.Context { return gather.WithOwner(t.Context(), owner) }
-	take := func(p *places, owner string, shared, want bool) func() {
+	take := func(t *testing.T, p *places, owner string, shared, want bool) func() {
 		t.Helper()
 		leave, err := p.take(ctx(owner), shared)
 		if (err == nil) != want || err != nil && !errors.Is(err, errBusy) {
@@ -130,28 +130,28 @@ func TestPlaces(t *testing.T) {
 	t.Run("one owner may take all", func(t *testing.T) {
 		p := newPlaces("streams", 3)
 		for range 3 {
-			defer take(p, "a", false, true)()
+			defer take(t, p, "a", false, true)()
 		}
-		take(p, "a", false, false)
-		take(p, "b", false, false)
+		take(t, p, "a", false, false)
+		take(t, p, "b", false, false)
 	})
 	t.Run("of several none may take more than half", func(t *testing.T) {
 		p := newPlaces("streams", 5)
 		var leave func()
 		for range 3 {
-			leave = take(p, "a", true, true)
+			leave = take(t, p, "a", true, true)
 		}
-		take(p, "a", true, false)
-		take(p, "b", true, true)
-		take(p, "b", true, true)
-		take(p, "c", true, false) // all are taken
+		take(t, p, "a", true, false)
+		take(t, p, "b", true, true)
+		take(t, p, "b", true, true)
+		take(t, p, "c", true, false) // all are taken
 		leave()
-		take(p, "c", true, true)
+		take(t, p, "c", true, true)
 	})
 	t.Run("one place is one owner's", func(t *testing.T) {
 		p := newPlaces("streams", 1)
-		take(p, "a", true, true)()
-		take(p, "b", true, true)()
+		take(t, p, "a", true, true)()
+		take(t, p, "b", true, true)()
 		if p.taken != 0 || len(p.of) != 0 {
 			t.Errorf("%+v", p)
 		}
