@@ -28,7 +28,8 @@ const (
 
 // Create accepts the aggregation, in whole or, with an error, not at all. With an
 // idempotency key that was used before it returns what was made then, as
-// replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone.
+// replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone. An owner who has
+// as many unfinished ones as it may gets ErrTooManyOpen.
 func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Aggregation, replayed bool, err error) {
 	id, err := s.ids.next()
 	if err != nil {
@@ -53,6 +54,9 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 		// it in its place. Whoever is second finds it made.
 		id = first
 	}
+	if err := s.admit(ctx, id); err != nil {
+		return nil, false, err
+	}
 	agg, created, err := s.create(ctx, id, c)
 	return agg, err == nil && !created && c.IdempotencyKey != "", err
 }
@@ -69,7 +73,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 		return nil, false, err
 	}
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
-	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10))
+	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10), gather.OwnerOf(ctx))
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -77,7 +81,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if apart {
 		err = s.visitSoon(ctx, id, first)
 	} else {
-		keys = append(keys, scheduleKey, indexKey)
+		keys = append(keys, append([]string{scheduleKey, indexKey}, ownLists(ctx)...)...)
 	}
 	if err != nil {
 		return nil, false, err
@@ -99,15 +103,15 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
 	}
 	s.confirmKey(ctx, id, c)
-	if c.Waits && integer(reply[0]) == 1 {
-		s.prepare(id)
-	}
 	created = integer(reply[0]) == 1
 	state := stateFields(reply[2])
 	if created {
 		addFields(state, args)
 	}
 	agg, err = decodeMeta(id, state, time.UnixMicro(us))
+	if err == nil && created && c.Waits {
+		s.prepare(agg)
+	}
 	return agg, created, err
 }
 
@@ -139,12 +143,12 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 	if c.IdempotencyKey != "" {
 		args := redis.SetArgs{Mode: "XX", KeepTTL: true}
-		_ = s.rdb.SetArgs(ctx, idempotencyKey(c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
+		_ = s.rdb.SetArgs(ctx, idempotencyKey(ctx, c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
 	}
 }
 
 // creationArgs are what create.lua takes. notAfter is by Redis' clock.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time) ([]any, error) {
+func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, owner string) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -156,6 +160,9 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Tim
 		"total", len(items), "window", spec.Concurrency, "batch", batchSize(len(items), spec.Concurrency),
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
+	}
+	if owner != "" {
+		fields = append(fields, "owner", owner)
 	}
 	args := make([]any, 0, 3+len(fields)+len(items))
 	args = append(args, firstVisit.Milliseconds(), notAfter.UnixMilli(), len(fields))
@@ -185,7 +192,7 @@ func ceilMilliseconds(d time.Duration) int64 {
 // reserveKey ties the idempotency key to id, if it is free. It returns the id that
 // the key is tied to, and whether that aggregation is known to have been made.
 func (s *Store) reserveKey(ctx context.Context, c *gather.Creation, id string) (first string, made bool, err error) {
-	key := idempotencyKey(c.IdempotencyKey)
+	key := idempotencyKey(ctx, c.IdempotencyKey)
 	args := redis.SetArgs{Mode: "NX", Get: true, TTL: idempotencyWindow}
 	before, err := s.rdb.SetArgs(ctx, key, "reserved "+id+" "+c.Fingerprint, args).Result()
 	if errors.Is(err, redis.Nil) {

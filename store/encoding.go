@@ -71,6 +71,7 @@ func decodeMeta(id string, m map[string]string, now time.Time) (*gather.Aggregat
 		Name:      m["name"],
 		Status:    gather.Status(m["status"]),
 		Reason:    m["reason"],
+		Owner:     m["owner"],
 		CreatedAt: gather.UnixMilli(number("created")),
 		Priority:  gather.Priority(m["priority"]),
 		Deadline:  time.Duration(number("deadline")) * time.Millisecond,

@@ -34,8 +34,16 @@ var readScript = redis.NewScript(luaFile("read"))
 
 // These work on the keys of all aggregations together.
 var (
-	tickScript = redis.NewScript(luaFile("tick"))
-	planScript = redis.NewScript(luaFile("plan"))
+	tickScript   = redis.NewScript(luaFile("tick"))
+	planScript   = redis.NewScript(luaFile("plan"))
+	forgetScript = redis.NewScript(luaFile("forget"))
+)
+
+// These work on what an owner may do.
+var (
+	takeScript   = redis.NewScript(luaFile("take"))
+	admitScript  = redis.NewScript(luaFile("admit"))
+	vacateScript = redis.NewScript(luaFile("vacate"))
 )
 
 func scriptOfOne(name string) *redis.Script {

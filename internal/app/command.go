@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -36,6 +37,10 @@ func RunAPI(args []string, stdout, stderr io.Writer) int {
 			return err
 		}
 		defer api.Stop()
+		if o.APIKeysFile != "" {
+			stop := onHangup(func() { reloadKeys(api, log) })
+			defer stop()
+		}
 		announce(stdout, &o, api.Addr())
 		return serve(ctx, api.Serve, api.Stop)
 	})
@@ -102,6 +107,31 @@ func serve(ctx context.Context, serve func() error, stop func()) error {
 	}
 }
 
+// onHangup has do called at every SIGHUP until stop, which waits for its end.
+func onHangup(do func()) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		for range hangups {
+			do()
+		}
+	})
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		calls.Wait()
+	}
+}
+
+func reloadKeys(api *API, log *slog.Logger) {
+	if err := api.ReloadKeys(); err != nil {
+		log.Error("the API keys stay as they were", "error", err)
+		return
+	}
+	log.Info("read the API keys again")
+}
+
 // complain says all that is wrong on one line.
 func complain(stderr io.Writer, name string, err error) {
 	message := strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -137,13 +167,17 @@ func announce(w io.Writer, o *APIOptions, addr string) {
 	if !o.Embedded() {
 		return
 	}
+	key := ""
+	if o.APIKeys.Len() > 0 || o.APIKeysFile != "" {
+		key = ` -H 'Authorization: Bearer KEY'`
+	}
 	_, _ = fmt.Fprintf(w, `
 Everything runs in this one process, in memory: nothing survives a restart.
 To keep what is accepted, give --redis-url and start cmd/worker beside it.
 
 Try it:
 
-    curl -s http://%s/api/aggregated/
+    curl -s%s http://%s/api/aggregated/
 
-`, addr)
+`, key, addr)
 }

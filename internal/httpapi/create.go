@@ -72,7 +72,9 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput
 			}
 			h.Del("Preference-Applied")
 		}
-		if err != nil { // the client must learn in any case that it is accepted
+		// The client must learn in any case that it is accepted. That there is no place
+		// to wait is no fault: a preference may be passed over.
+		if err != nil && !errors.Is(err, errBusy) {
 			a.logError(ctx, "wait for an accepted aggregation", err)
 		}
 	}

@@ -3,12 +3,15 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"gather"
 )
 
 // fail answers with the problem that err is. Where the answer has begun, or the
@@ -30,7 +33,13 @@ func (a *API) fail(ctx context.Context, w http.ResponseWriter, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
 	maps.Copy(h, p.header)
+	if errors.Is(err, gather.ErrTooManyOpen) {
+		h.Add("RateLimit", noneOpen)
+	}
 	if allow := h.Get("Allow"); strings.Contains(allow, http.MethodGet) {
 		h.Set("Allow", allow+", "+http.MethodHead)
 	}

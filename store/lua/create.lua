@@ -1,6 +1,6 @@
 -- Creates the aggregation, unless it exists: creating it twice is a success.
--- KEYS: where a script may touch several slots, also the schedule and the index, which are written with
--- it; elsewhere they are written before.
+-- KEYS: where a script may touch several slots, also the schedule and the index, and where it has an owner
+-- the owner's index and the owners, which are written with it; elsewhere they are written before.
 -- ARGV: ms until the first visit, until when it may be created (ms), number of fields, the meta hash's fields and values, then the stored requests.
 -- Returns { 1 if this call created it, 0 if it was there, -1 if it was abandoned or it is too late, now in us, what this call
 -- has not of its arguments of the meta hash }.
@@ -17,6 +17,10 @@ end
 if schedule then
   redis.call("ZADD", schedule, planned_at(now + tonumber(ARGV[1])), id)
   redis.call("ZADD", index_of_all, 0, id)
+end
+if KEYS[14] then
+  redis.call("ZADD", KEYS[13], 0, id)
+  redis.call("HSET", KEYS[14], id, string.sub(KEYS[13], #KEYS[12] + 2)) -- the key ends in the owner's name
 end
 local fields = tonumber(ARGV[3])
 local state = { "status", "queued", "created", int(now), "accepted", int(now), "accepted_us", us,
