@@ -52,6 +52,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.setDeadlines()
 	x.Header().Set("X-Request-Id", x.id)
+	defer a.cutOff(x.request.Context())
 	defer a.logAccess(x.request.Context(), x)
 	a.routed.ServeHTTP(x, x.request)
 	if x.handler != nil {
