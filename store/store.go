@@ -81,7 +81,7 @@ func unavailable(ctx context.Context, op, id string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%s %s: %w", op, id, ctx.Err())
 	}
-	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, err)
+	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, withoutReply(err))
 }
 
 // now is Redis' own clock.

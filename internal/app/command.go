@@ -12,6 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
+
+	"gather/store"
 )
 
 // Exit codes of the commands.
@@ -127,7 +129,7 @@ func newLogger(c *Common, w io.Writer) *slog.Logger {
 type redisLogger struct{ log *slog.Logger }
 
 func (l *redisLogger) Printf(ctx context.Context, format string, args ...any) {
-	l.log.DebugContext(ctx, fmt.Sprintf(format, args...), "from", "go-redis")
+	l.log.DebugContext(ctx, store.WithoutReplies(fmt.Sprintf(format, args...)), "from", "go-redis")
 }
 
 // announce tells a person at a terminal where to go on.
