@@ -60,7 +60,11 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 // that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
-	args, err := creationArgs(c.Spec, first)
+	seals, err := s.keyring.sealer(id)
+	if err != nil {
+		return nil, false, err
+	}
+	args, err := creationArgs(c.Spec, first, seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -130,7 +134,7 @@ func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 }
 
 // creationArgs are what create.lua takes.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
+func creationArgs(spec *gather.Spec, firstVisit time.Duration, seals *sealer) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -151,7 +155,7 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, stored)
+		args = append(args, seals.seal(i, stored))
 	}
 	return args, nil
 }

@@ -15,6 +15,8 @@ const (
 	indexKey    = "gather:{all}:index"
 	scheduleKey = "gather:{all}:schedule"
 	workersKey  = "gather:{all}:workers"
+	// sealedWithKey holds the id of a key, not the key.
+	sealedWithKey = "gather:{all}:sealed-with"
 
 	changedChannel = "gather:changed"
 	closedChannel  = "gather:closed"

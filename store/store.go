@@ -20,6 +20,8 @@
 //	gather:{all}:index     zset    ids, in the order of their names, which is that of creation
 //	gather:{all}:schedule  zset    ids by when the watchdog has to look at them next (ms)
 //	gather:{all}:workers   zset    workers, with their concurrency, by their last heartbeat (ms)
+//	gather:{all}:sealed-with
+//	                       string  id of the key that requests are sealed with (keyring.go)
 //	gather:key:{HASH}      string  an idempotency key: the aggregation made with it
 //
 // The index and the schedule are written with the aggregation, or before it, so that
@@ -52,6 +54,8 @@ type Store struct {
 	apart atomic.Bool
 
 	timing Timing
+	// keyring is nil where requests are stored as they are.
+	keyring *Keyring
 	// capacity is how many fetches all workers can have in flight at once, as seen at
 	// the last tick that found something to do; 0 before.
 	capacity atomic.Int64

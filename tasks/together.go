@@ -56,7 +56,11 @@ func (g *together[T, R]) callFor(id string, crew []*member[T, R]) {
 	for i, m := range crew {
 		items[i] = m.item
 	}
-	replies, err := g.do(id, items)
+	var replies []R
+	err := guarded(func() (err error) { // the others wait for it
+		replies, err = g.do(id, items)
+		return err
+	})
 	for i, m := range crew {
 		if m.err = err; err == nil {
 			m.reply = replies[i]

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -85,6 +86,9 @@ func run(parser *kong.Kong, args []string, stderr io.Writer, work func(context.C
 	defer stop()
 	if err := work(ctx); err != nil {
 		complain(stderr, parser.Model.Name, err)
+		if errors.Is(err, store.ErrKeyMissing) {
+			return exitUsage
+		}
 		return exitFailed
 	}
 	return exitOK

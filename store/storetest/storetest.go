@@ -55,6 +55,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"List", s.list},
 		{"Ready", s.ready},
 		{"Names", s.names},
+		{"Seal", s.seal},
 		{"Outage", s.outage},
 		{"Crash", s.crash},
 	} {
