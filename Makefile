@@ -35,8 +35,8 @@ $(GOLANGCI):
 	@mv $(BIN)/golangci-lint $@
 
 .PHONY: fuzz
-fuzz: ## Fuzz every target for FUZZTIME (default 20s) each.
-	scripts/fuzz.sh $(or $(FUZZTIME),20s)
+fuzz: ## Fuzz every target, or those that FUZZ matches, for FUZZTIME (default 20s) each.
+	scripts/fuzz.sh $(or $(FUZZTIME),20s) "$(FUZZ)"
 
 .PHONY: bench
 bench: redis-server ## Measure beside the limit and raw asynq; BENCH holds flags, such as BENCH='-rows 1000x -runs 10' or BENCH=-h.
