@@ -79,6 +79,7 @@ const (
 	CodeHTTPProtocolError       ErrorCode = "http_protocol_error"
 	CodeProxyLoopDetected       ErrorCode = "proxy_loop_detected"
 	CodeProxyInternalError      ErrorCode = "proxy_internal_error"
+	CodeProxyConfigurationError ErrorCode = "proxy_configuration_error"
 )
 
 // Gather's own reasons.

@@ -222,3 +222,26 @@ func compact(tb rapid.TB, v any) json.RawMessage {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
+
+// FuzzResult_decoding finds stored results that crash who reads them, or that read
+// otherwise once they were written again.
+func FuzzResult_decoding(f *testing.F) {
+	f.Add(`{"index":0,"url":"https://a/","status":"succeeded","body":{"a":1},"elapsed_ms":1.5,"attempts":1,"truncated":false}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		var first, second gather.Result
+		if json.Unmarshal([]byte(line), &first) != nil {
+			return
+		}
+		written, err := first.Line()
+		if err != nil || bytes.ContainsAny(written, "\n\r") {
+			t.Fatalf("%q is written as %q: %v", line, written, err)
+		}
+		if err := json.Unmarshal(written, &second); err != nil {
+			t.Fatalf("%q does not read: %v", written, err)
+		}
+		again, err := second.Line()
+		if err != nil || !bytes.Equal(written, again) {
+			t.Errorf("%q is written as %q, and then as %q: %v", line, written, again, err)
+		}
+	})
+}

@@ -73,7 +73,11 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 		return nil, false, err
 	}
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
-	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10), gather.OwnerOf(ctx))
+	seals, err := s.keyring.sealer(id)
+	if err != nil {
+		return nil, false, err
+	}
+	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10), gather.OwnerOf(ctx), seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -148,7 +152,7 @@ func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 }
 
 // creationArgs are what create.lua takes. notAfter is by Redis' clock.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, owner string) ([]any, error) {
+func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, owner string, seals *sealer) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -172,7 +176,7 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Tim
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, stored)
+		args = append(args, seals.seal(i, stored))
 	}
 	return args, nil
 }

@@ -19,6 +19,8 @@ const (
 	scheduleKey = "gather:{all}:schedule"
 	workersKey  = "gather:{all}:workers"
 	ownersKey   = "gather:{all}:owners"
+	// sealedWithKey holds the id of a key, not the key.
+	sealedWithKey = "gather:{all}:sealed-with"
 
 	changedChannel = "gather:changed"
 	closedChannel  = "gather:closed"

@@ -20,6 +20,8 @@
 //	gather:{all}:index     zset    ids, in the order of their names, which is that of creation
 //	gather:{all}:schedule  zset    ids by when the watchdog has to look at them next (ms)
 //	gather:{all}:workers   zset    workers, with their concurrency, by their last heartbeat (ms)
+//	gather:{all}:sealed-with
+//	                       string  id of the key that requests are sealed with (keyring.go)
 //	gather:key:{HASH}      string  an idempotency key: the aggregation made with it
 //
 // Where API keys are in use, there are for owners and their limits:
@@ -62,6 +64,8 @@ type Store struct {
 	heard atomic.Pointer[clockReading]
 	// mostOpen is how many unfinished aggregations an owner may have; 0 means no bound.
 	mostOpen int
+	// keyring is nil where requests are stored as they are.
+	keyring *Keyring
 	// capacity is how many fetches all workers can have in flight at once, as seen at
 	// the last tick that found something to do; 0 before.
 	capacity atomic.Int64
@@ -91,5 +95,5 @@ func unavailable(ctx context.Context, op, id string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%s %s: %w", op, id, ctx.Err())
 	}
-	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, err)
+	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, withoutReply(err))
 }

@@ -169,11 +169,29 @@ func (s *Server) postpone(ctx context.Context, id string, c *gather.Claim, later
 // send makes one attempt, and returns what came of it and the time since the
 // item's first attempt.
 func (s *Server) send(ctx context.Context, id string, c *gather.Claim) (*gather.Response, time.Duration) {
+	if c.Unreadable != nil {
+		s.reportOnce(ctx, id, c)
+		return &gather.Response{Error: c.Unreadable, NotSent: true, Permanent: true}, c.SinceFirst
+	}
 	request := c.Request
 	markUnsafe(&request, id, c.Index)
 	sent := time.Now()
-	response := s.fetcher.Fetch(ctx, &request)
+	var response *gather.Response
+	if err := guarded(func() error { response = s.fetcher.Fetch(ctx, &request); return nil }); err != nil {
+		s.log.ErrorContext(ctx, "a fetch panicked", "aggregation", id, "item", c.Index, "error", err)
+		response = &gather.Response{Error: &gather.ItemError{
+			Code: gather.CodeProxyInternalError, Message: "the worker failed while it sent the request; its log has more",
+		}}
+	}
 	return response, c.SinceFirst + time.Since(sent)
+}
+
+// reportOnce logs why a request can't be read, the first time that this is the reason:
+// where a key is missing, it is missing for all.
+func (s *Server) reportOnce(ctx context.Context, id string, c *gather.Claim) {
+	if _, reported := s.reported.LoadOrStore(c.Unreadable.Message, true); !reported {
+		s.log.ErrorContext(ctx, "a request can't be read; its item fails, and so will others", "aggregation", id, "item", c.Index, "error", c.Unreadable.Message)
+	}
 }
 
 // judge returns the item's result, or when to make the next attempt.

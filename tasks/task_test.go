@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -456,7 +457,7 @@ func (s *stubStore) Record(ctx context.Context, _ string, results []gather.Resul
 // newHandlers is a worker without asynq, as the handlers of its tasks see it, of so
 // many free slots.
 func newHandlers(slots int, fetcher Fetcher, store Store) *Server {
-	s := &Server{store: store, fetcher: fetcher, slots: newSlots(slots), inflight: newInflight()}
+	s := &Server{store: store, fetcher: fetcher, slots: newSlots(slots), inflight: newInflight(), log: slog.New(slog.DiscardHandler)}
 	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
 	s.intake = newIntake(nil, s.slots)
 	s.handlers, s.handBack = context.WithCancel(context.Background())

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -97,8 +96,8 @@ func (g *together[T, R]) join(id string, item T, expected bool) (R, error) {
 		await(complete)
 		members = g.muster(id, c)
 	}
-	defer g.next(id, c)
 	g.callFor(id, members)
+	g.next(id, c)
 	return m.reply, m.err
 }
 
@@ -166,9 +165,6 @@ func (c *crew[T, R]) take() []*member[T, R] {
 	return members
 }
 
-// errNoReply is what those are told whose call came to no end.
-var errNoReply = errors.New("the call made together with others ended in a panic")
-
 // callFor makes the call for the members, and tells all of them but the caller, who is the first.
 func (g *together[T, R]) callFor(id string, members []*member[T, R]) {
 	items := make([]T, len(members))
@@ -176,18 +172,18 @@ func (g *together[T, R]) callFor(id string, members []*member[T, R]) {
 		items[i] = m.item
 	}
 	var replies []R
-	err := errNoReply
-	defer func() {
-		for i, m := range members {
-			if m.err = err; err == nil {
-				m.reply = replies[i]
-			}
-			if i > 0 {
-				close(m.turn)
-			}
+	err := guarded(func() (err error) { // the others wait for it
+		replies, err = g.do(id, items)
+		return err
+	})
+	for i, m := range members {
+		if m.err = err; err == nil {
+			m.reply = replies[i]
 		}
-	}()
-	replies, err = g.do(id, items)
+		if i > 0 {
+			close(m.turn)
+		}
+	}
 }
 
 // next hands those that came meanwhile to the first of them.

@@ -83,8 +83,13 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 	if err = ping(ctx, a.rdb, o.RedisURL); err != nil {
 		return nil, err
 	}
-	a.store = store.New(a.rdb)
+	if a.store, err = openStore(ctx, a.rdb, o.SecretKey); err != nil {
+		return nil, err
+	}
 	a.store.LimitOpen(o.MaxOpen)
+	if err := a.store.AnnounceKey(ctx); err != nil { // it only helps to find a wrong key early
+		log.WarnContext(ctx, "workers that start can't be told which key they need", "error", err)
+	}
 	a.monitor = tasks.NewMonitor(tasks.MonitorOptions{
 		Path: "/monitor", Write: o.MonitorWrite, HideFetches: a.hidesFetches,
 		NewClient: func() redis.UniversalClient { return redis.NewClient(redisOpts) },

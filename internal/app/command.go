@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
+
+	"gather/store"
 )
 
 // Exit codes of the commands.
@@ -89,6 +92,9 @@ func run(parser *kong.Kong, args []string, stderr io.Writer, work func(context.C
 	loadBallast()
 	if err := work(ctx); err != nil {
 		complain(stderr, parser.Model.Name, err)
+		if errors.Is(err, store.ErrKeyMissing) {
+			return exitUsage
+		}
 		return exitFailed
 	}
 	return exitOK
@@ -158,7 +164,7 @@ func newLogger(c *Common, w io.Writer) *slog.Logger {
 type redisLogger struct{ log *slog.Logger }
 
 func (l *redisLogger) Printf(ctx context.Context, format string, args ...any) {
-	l.log.DebugContext(ctx, fmt.Sprintf(format, args...), "from", "go-redis")
+	l.log.DebugContext(ctx, store.WithoutReplies(fmt.Sprintf(format, args...)), "from", "go-redis")
 }
 
 // announce tells a person at a terminal where to go on.

@@ -12,6 +12,7 @@ import (
 
 	"gather"
 	"gather/internal/fetch"
+	"gather/store"
 )
 
 // mostRequests bounds --max-requests: what one script ends must end well within the
@@ -23,6 +24,7 @@ type Common struct {
 	RedisURL    string        `name:"redis-url" placeholder:"URL" help:"Redis to keep everything in: redis://, rediss://, unix:// or redis-socket://. ${redis_url_unset}"`
 	LogFormat   string        `default:"text" enum:"text,json" help:"Log format: text or json."`
 	LogLevel    string        `default:"info" enum:"debug,info,warn,error" help:"Least level to log: debug, info, warn or error."`
+	SecretKey   []string      `placeholder:"KEY,…" help:"Keys to seal stored requests with, headers and bodies: 32 bytes each, as hex or base64, comma-separated. The first seals, all open; API and workers need the same. Better given as the variable: flags show in the list of processes."`
 	StopTimeout time.Duration `default:"8s" help:"How long SIGTERM lets requests in flight end before they are handed back."`
 }
 
@@ -78,7 +80,8 @@ func (o *APIOptions) Validate() error {
 }
 
 func (c *Common) validate() error {
-	return errors.Join(validRedisURL(c.RedisURL), notNegative("--stop-timeout", c.StopTimeout, time.Hour))
+	_, keyring := store.NewKeyring(c.SecretKey)
+	return errors.Join(validRedisURL(c.RedisURL), keyring, notNegative("--stop-timeout", c.StopTimeout, time.Hour))
 }
 
 func (f *WorkerFlags) validate() error {

@@ -55,6 +55,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.setDeadlines()
 	x.Header().Set("X-Request-Id", x.id)
 	x.Header().Set("X-Content-Type-Options", "nosniff")
+	defer a.cutOff(x.request.Context())
 	defer a.logAccess(x.request.Context(), x)
 	a.routed.ServeHTTP(x, x.request)
 	if x.handler != nil {

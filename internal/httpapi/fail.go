@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
-	"runtime/debug"
 	"strings"
 
 	"gather"
+	"gather/internal/panics"
 )
 
 // fail answers with the problem that err is. Where the answer has begun, or the
@@ -46,6 +45,19 @@ func (a *API) fail(ctx context.Context, w http.ResponseWriter, err error) {
 	writeJSON(w, p.Status, problemType, p)
 }
 
+// cutOff is for a panic in a layer above the handlers: nobody knows how far the answer
+// has come. net/http would log the panic with its value.
+func (a *API) cutOff(ctx context.Context) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way, too
+		a.logError(ctx, "request cut off", panics.New(v))
+	}
+	panic(http.ErrAbortHandler)
+}
+
 // logError is for what goes wrong without changing the answer.
 func (a *API) logError(ctx context.Context, what string, err error) {
 	a.log.ErrorContext(ctx, what, "error", err, "request_id", exchangeOf(ctx).id)
@@ -60,21 +72,13 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	_ = enc.Encode(v)
 }
 
-// panicked is a panic in a handler, as an error for the log.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
 // recovered turns panics into errors, but for the one that cuts the connection.
 func recovered(do func() error) (err error) {
 	defer func() {
 		if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way, too
 			panic(v)
 		} else if v != nil {
-			err = &panicked{v, debug.Stack()}
+			err = panics.New(v)
 		}
 	}()
 	return do()

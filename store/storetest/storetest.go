@@ -58,6 +58,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"Rate", s.rate},
 		{"Ready", s.ready},
 		{"Names", s.names},
+		{"Seal", s.seal},
 		{"Outage", s.outage},
 		{"Crash", s.crash},
 	} {
