@@ -8,32 +8,38 @@ import (
 	"gather/internal/redistest"
 )
 
-// TestSeal_Rotation changes keys as SECURITY.md says, workers first, while requests
-// wait that were sealed with the old one. No item fails.
+// TestSeal_Rotation changes keys in the steps of SECURITY.md while requests wait that
+// were sealed with the old one, and others are about to be. No item fails.
 func TestSeal_Rotation(t *testing.T) {
 	t.Parallel()
 	old, young := newKey(), newKey()
 	s := &system{redis: redistest.Launch(t)}
-	api := func(keys string) *client {
-		p := s.addAPI(t, "--redis-url", s.redis.URL, "--secret-key", keys)
-		return newClient(t, p.address(t))
-	}
 	u := newUpstream(t)
 	spec := object{"requests": []object{{"url": u.URL + "/a", "method": "POST", "body_text": "one"}}}
-	first := api(old)
-	var waiting []string
-	waiting = append(waiting, first.create(t, spec).ID)
-	s.addWorker(t, "--secret-key", old+","+young)
-	waiting = append(waiting, first.create(t, spec).ID)
-	second := api(young + "," + old)
-	waiting = append(waiting, second.create(t, spec).ID, first.create(t, spec).ID)
-	for _, id := range waiting {
-		wantPaths(t, second.finished(t, id), "/a")
+	var ids []string
+	accept := func(apis ...*client) {
+		for _, c := range apis {
+			ids = append(ids, c.create(t, spec).ID)
+		}
 	}
-	s.workers[0].stop(t)
-	s.addWorker(t, "--secret-key", young)
-	third := api(young)
-	wantPaths(t, third.run(t, spec), "/a")
+	var last *client
+	for step, keys := range []string{old, old + "," + young, young + "," + old, young} {
+		s.addWorker(t, "--secret-key", keys)
+		api := s.addAPI(t, "--redis-url", s.redis.URL, "--secret-key", keys)
+		c := newClient(t, api.address(t))
+		accept(c)
+		if step > 0 { // the processes of two steps run side by side
+			accept(last, c)
+			for _, p := range []*process{s.workers[step-1], s.apis[step-1]} {
+				p.stop(t)
+			}
+		}
+		accept(c)
+		for _, id := range ids {
+			wantPaths(t, c.finished(t, id), "/a")
+		}
+		last = c
+	}
 	for _, r := range u.requests("/a") {
 		if string(r.body) != "one" {
 			t.Errorf("the body arrived as %q", r.body)

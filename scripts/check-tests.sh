@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Holds the tests to two rules: every run of them looks for data races, and every
-# package that starts goroutines looks for those that its tests leave behind.
+# Holds the tests to three rules: every run of them looks for data races, every package
+# that starts goroutines looks for those that its tests leave behind, and every test
+# that SECURITY.md names is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 faults=0
@@ -18,4 +19,11 @@ while read -r package; do
     faults=1
   fi
 done < <(grep -rlE --include='*.go' "$starts" . | xargs -n1 dirname | sort -u)
+
+while read -r test; do
+  if ! grep -rqE --include='*_test.go' "^func $test\(" .; then
+    echo "SECURITY.md: there is no $test"
+    faults=1
+  fi
+done < <(grep -oE '\b(Test|Fuzz)[A-Z]\w*' SECURITY.md | sort -u)
 exit $faults
