@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -119,6 +120,7 @@ func newLogger(c *Common, w io.Writer) *slog.Logger {
 	}
 	log := slog.New(handler)
 	redis.SetLogger(&redisLogger{log})
+	stdlog.SetOutput(io.Discard) // net/http quotes there what upstreams send unasked
 	return log
 }
 
