@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -156,6 +157,7 @@ func newLogger(c *Common, w io.Writer) *slog.Logger {
 	}
 	log := slog.New(handler)
 	redis.SetLogger(&redisLogger{log})
+	stdlog.SetOutput(io.Discard) // net/http quotes there what upstreams send unasked
 	return log
 }
 
