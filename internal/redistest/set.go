@@ -1,0 +1,111 @@
+package redistest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Set is one Redis to its clients, made of one server or of several.
+type Set struct {
+	// URL leads to it, in the words of --redis-url, and stays the same over restarts.
+	URL string
+	// Servers are all that it is made of.
+	Servers []*Server
+}
+
+// Alone is a set of one.
+func Alone(s *Server) *Set { return &Set{URL: s.URL, Servers: []*Server{s}} }
+
+// Kill ends all processes at once, as a power failure does. It may be called twice.
+func (s *Set) Kill() {
+	for _, server := range s.Servers {
+		server.Kill()
+	}
+}
+
+// Restart starts all servers again after Kill, with what they kept on disk.
+func (s *Set) Restart() {
+	s.Kill()
+	for _, server := range s.Servers {
+		server.tb.Helper()
+		server.Restart()
+	}
+}
+
+// Pause stops all processes without ending them.
+func (s *Set) Pause() {
+	for _, server := range s.Servers {
+		server.Pause()
+	}
+}
+
+// Resume lets paused processes go on.
+func (s *Set) Resume() {
+	for _, server := range s.Servers {
+		server.Resume()
+	}
+}
+
+// start starts all servers, or none.
+func (s *Set) start() error {
+	for _, server := range s.Servers {
+		if err := server.start(); err != nil {
+			s.Kill()
+			return err
+		}
+	}
+	return nil
+}
+
+// at is the server that listens on the port.
+func (s *Set) at(port string) *Server {
+	for _, server := range s.Servers {
+		if server.port() == port {
+			return server
+		}
+	}
+	return nil
+}
+
+// Addr is where the server listens, host:port or the path of a socket.
+func (s *Server) Addr() string { return s.address }
+
+// askTimeout bounds a question to a server.
+const askTimeout = time.Second
+
+// ask puts a question to the server on a connection of its own.
+func (s *Server) ask(question func(context.Context, *redis.Client) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	c := redis.NewClient(s.options())
+	defer func() { _ = c.Close() }()
+	return question(ctx, c)
+}
+
+func (s *Server) options() *redis.Options {
+	return &redis.Options{Network: s.network, Addr: s.address, MaxRetries: -1, DialerRetries: 1}
+}
+
+// replicasOnline counts the replicas that keep up with the server.
+func (s *Server) replicasOnline() (n int) {
+	_ = s.ask(func(ctx context.Context, c *redis.Client) error {
+		info, err := c.Info(ctx, "replication").Result()
+		n = strings.Count(info, "state=online")
+		return err
+	})
+	return n
+}
+
+// eventually waits for what takes servers a while to agree on.
+func eventually(tb testing.TB, what string, yes func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(startTimeout); !yes(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("redistest: not within %v: %s", startTimeout, what)
+		}
+	}
+}
