@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,11 +88,15 @@ func (c *Cluster) Master(key string) *Server {
 			if err != nil {
 				return err
 			}
-			ranges, err := rdb.ClusterSlots(ctx).Result()
-			for _, r := range ranges {
-				if r.Start <= int(slot) && int(slot) <= r.End {
-					_, port, _ := strings.Cut(r.Nodes[0].Addr, ":")
-					found = c.at(port)
+			shards, err := rdb.ClusterShards(ctx).Result()
+			for _, shard := range shards {
+				if !serves(shard, slot) {
+					continue
+				}
+				for _, node := range shard.Nodes {
+					if node.Role == "master" {
+						found = c.at(strconv.FormatInt(node.Port, 10))
+					}
 				}
 			}
 			return err
@@ -100,6 +106,10 @@ func (c *Cluster) Master(key string) *Server {
 		}
 	}
 	return nil
+}
+
+func serves(shard redis.ClusterShard, slot int64) bool {
+	return slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
 }
 
 // Whole reports whether all servers that run say that every slot is served, and every master
