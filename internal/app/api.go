@@ -62,11 +62,11 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 			return nil, err
 		}
 	}
-	redisOpts, err := redisOptions(o.RedisURL)
+	connect, err := newConnector(o.RedisURL)
 	if err != nil {
 		return nil, err
 	}
-	a.rdb = redis.NewClient(redisOpts)
+	a.rdb = connect()
 	if err = ping(ctx, a.rdb, o.RedisURL); err != nil {
 		return nil, err
 	}
