@@ -37,10 +37,8 @@ func newCluster(tb testing.TB, nodeTimeout time.Duration, config []string) *Clus
 	tb.Helper()
 	c := &Cluster{}
 	ids, buses := make([]string, 2*masters), make([]string, 2*masters)
-	var addresses []string
 	for i := range ids {
 		c.Servers = append(c.Servers, newServerOnPort(tb))
-		addresses = append(addresses, c.Servers[i].address)
 		ids[i], buses[i] = nodeID(), freePort(tb)
 	}
 	for i, server := range c.Servers {
@@ -50,9 +48,12 @@ func newCluster(tb testing.TB, nodeTimeout time.Duration, config []string) *Clus
 			tb.Fatal(err)
 		}
 	}
-	c.URL = "redis-cluster://" + strings.Join(addresses, ",")
+	c.URL = "redis-cluster://" + strings.Join(c.Addrs(), ",")
 	return c
 }
+
+// Addrs are the addresses of all servers.
+func (c *Cluster) Addrs() []string { return addresses(c.Servers) }
 
 // nodes is what a server of the cluster remembers of all, itself included. So they need not
 // get to know each other first.

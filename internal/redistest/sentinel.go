@@ -64,13 +64,12 @@ func newSentinel(tb testing.TB, downAfter time.Duration, config []string) *Senti
 		sentinel.keepConfiguration("--sentinel")
 	}
 	s.Servers = append(append([]*Server{}, s.nodes...), s.sentinels...)
-	var addresses []string
-	for _, sentinel := range s.sentinels {
-		addresses = append(addresses, sentinel.address)
-	}
-	s.URL = "redis-sentinel://" + strings.Join(addresses, ",") + "?master=" + MasterName
+	s.URL = "redis-sentinel://" + strings.Join(s.Sentinels(), ",") + "?master=" + MasterName
 	return s
 }
+
+// Sentinels are the addresses of the Sentinels.
+func (s *Sentinel) Sentinels() []string { return addresses(s.sentinels) }
 
 // configureSentinel has the server know everything from the start, so that nobody has to wait
 // until it has found out.

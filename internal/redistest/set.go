@@ -71,6 +71,14 @@ func (s *Set) at(port string) *Server {
 	return nil
 }
 
+func addresses(servers []*Server) []string {
+	list := make([]string, len(servers))
+	for i, server := range servers {
+		list[i] = server.address
+	}
+	return list
+}
+
 // Addr is where the server listens, host:port or the path of a socket.
 func (s *Server) Addr() string { return s.address }
 
