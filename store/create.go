@@ -66,8 +66,8 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	}
 	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
 	// after the client was told that nothing was accepted. So it is asked first.
-	if _, err := s.now(ctx); err != nil {
-		return nil, false, err
+	if err := s.rdb.Exists(ctx, metaKey(id)).Err(); err != nil {
+		return nil, false, unavailable(ctx, "create", id, err)
 	}
 	start, keys, apart := time.Now(), keysOf(id), s.apart.Load()
 	if apart {

@@ -34,8 +34,10 @@ var readScript = redis.NewScript(luaFile("read"))
 
 // These work on the keys of all aggregations together.
 var (
-	tickScript = redis.NewScript(luaFile("tick"))
-	planScript = redis.NewScript(luaFile("plan"))
+	tickScript    = redis.NewScript(luaFile("tick"))
+	planScript    = redis.NewScript(luaFile("plan"))
+	soonScript    = redis.NewScript(luaFile("soon"))
+	confirmScript = redis.NewScript(luaFile("confirm"))
 )
 
 func scriptOfOne(name string) *redis.Script {

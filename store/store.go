@@ -47,9 +47,10 @@ type Store struct {
 	ids *idSource
 
 	waits waits
-	// apart is set once Redis has refused a script that touches the keys of one
-	// aggregation and those of all: they live on several servers.
-	apart atomic.Bool
+	// apart is set if the keys of one aggregation and those of all may live on several
+	// servers, so that no script can touch both: on a cluster, and once Redis has refused one.
+	apart    atomic.Bool
+	confirms confirms
 
 	timing Timing
 	// capacity is how many fetches all workers can have in flight at once, as seen at
@@ -63,13 +64,18 @@ func New(rdb redis.UniversalClient) *Store { return NewWith(rdb, Timing{}) }
 // NewWith is New with other times than the usual ones, for tests.
 func NewWith(rdb redis.UniversalClient, t Timing) *Store {
 	t.fill()
-	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
+	s := &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
+	_, cluster := rdb.(*redis.ClusterClient)
+	s.apart.Store(cluster)
+	s.confirms.run = s.confirmDue
+	return s
 }
 
 // Close ends the subscription; waiting calls return with what they have.
 func (s *Store) Close() {
 	s.hub.close()
 	s.endReadings()
+	s.confirms.close()
 }
 
 // unavailable says in which operation Redis failed. A caller that gave up is

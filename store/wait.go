@@ -64,6 +64,8 @@ type vigil struct {
 	// readings counts those that have begun. Whoever comes is answered by one that
 	// begins afterwards: what an older one found may be over since, by a retry.
 	readings int
+	// seen is when a reading last found Redis.
+	seen time.Time
 	// ended is closed with the outcome of the last reading.
 	ended chan struct{}
 	last  *readPart
@@ -146,9 +148,15 @@ func (s *Store) beginReading(v *vigil) bool {
 func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (again bool) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
+	if err == nil {
+		v.seen = time.Now()
+	}
+	next := s.timing.Poll
 	switch {
 	case v.over || s.hub.ctx.Err() != nil: // nobody is left, or all are told by the hub
 		return false
+	case errors.Is(err, gather.ErrUnavailable) && time.Since(v.seen) < s.timing.Patience:
+		next = min(next, outagePause) // those who wait have time
 	case err != nil || last.Status.Finished():
 		s.drop(id, v)
 		v.last, v.err = last, err
@@ -159,9 +167,9 @@ func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (agai
 	}
 	v.reading = false
 	if v.poll == nil {
-		v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
+		v.poll = time.AfterFunc(next, func() { s.hinted(id, v) })
 	} else {
-		v.poll.Reset(s.timing.Poll)
+		v.poll.Reset(next)
 	}
 	return false
 }
@@ -175,10 +183,12 @@ func (s *Store) endReadings() {
 }
 
 const (
-	// blink is how long Redis may be away before those who wait are told so: a restart
-	// closes its connections, and that is a hint to read again.
+	// blink is how long Redis may be away before those who begin to wait are told so: a
+	// restart closes its connections, and that is a hint to read again.
 	blink      = 500 * time.Millisecond
 	blinkPause = 50 * time.Millisecond
+	// outagePause is how often those who have waited already try again during an outage.
+	outagePause = 250 * time.Millisecond
 )
 
 // readSurely reads, and again for a while where Redis is out of reach.

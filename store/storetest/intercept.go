@@ -122,6 +122,12 @@ func scriptOn(cmd redis.Cmder) string {
 	return key
 }
 
+// reads reports whether the command runs the script that reads an aggregation, which needs
+// two of its keys only.
+func reads(cmd redis.Cmder) bool {
+	return len(cmd.Args()) > 2 && cmd.Args()[2] == any(2)
+}
+
 // apart has the store learn that a script may not touch what lies in several slots, as
 // if Redis were a cluster. It leaves Redis empty.
 func (f *fixture) apart() {
