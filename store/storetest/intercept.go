@@ -132,6 +132,9 @@ func reads(cmd redis.Cmder) bool {
 // if Redis were a cluster. It leaves Redis empty.
 func (f *fixture) apart() {
 	f.Helper()
+	if _, cluster := f.rdb.(*redis.ClusterClient); cluster {
+		return // it knows
+	}
 	refused := false
 	stop := f.intercept(func(cmd redis.Cmder) error {
 		if strings.HasPrefix(scriptOn(cmd), "gather:{agg_") && slices.Contains(cmd.Args(), any(scheduleKey)) {

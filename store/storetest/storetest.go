@@ -57,6 +57,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"Names", s.names},
 		{"Outage", s.outage},
 		{"Crash", s.crash},
+		{"Confirm", s.confirm},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
