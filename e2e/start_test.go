@@ -89,7 +89,7 @@ func TestCommand_Variables(t *testing.T) {
 
 func TestCommand_RedisSocket(t *testing.T) {
 	t.Parallel()
-	s := &system{redis: redistest.Launch(t)}
+	s := &system{redis: redistest.Alone(redistest.Launch(t))}
 	url := strings.Replace(s.redis.URL, "unix://", "redis-socket://", 1)
 	s.addAPI(t, "--redis-url", url)
 	start(t, "worker", nil, "--redis-url", url, "--allow-net", loopback)

@@ -36,7 +36,6 @@ func newListener(t *testing.T, rdb redis.UniversalClient) *listener {
 	t.Cleanup(func() {
 		cancel()
 		<-ended
-		_ = rdb.Close()
 	})
 	l.eventually("it has subscribed", func() bool { return l.count() > 0 })
 	return l
@@ -171,18 +170,14 @@ func TestListen_failover(t *testing.T) {
 		t.Run("Sentinel, whose master is "+name, func(t *testing.T) {
 			t.Parallel()
 			s := redistest.LaunchSentinel(t, time.Second)
-			o := &redis.UniversalOptions{MasterName: redistest.MasterName, Addrs: s.Sentinels(), MaxRetries: -1, DialerRetries: 1, ReadTimeout: time.Second, DialTimeout: time.Second}
-			l := newListener(t, redis.NewUniversalClient(o))
+			l := newListener(t, s.Connect(t))
 			gone(s.Master())
 			l.hears("again")
 		})
 		t.Run("cluster, one of whose masters is "+name, func(t *testing.T) {
 			t.Parallel()
 			c := redistest.LaunchCluster(t, time.Second)
-			rdb := redis.NewClusterClient(&redis.ClusterOptions{
-				Addrs: c.Addrs(), ReadTimeout: time.Second, DialTimeout: time.Second, DialerRetries: 1, ClusterStateReloadInterval: time.Second,
-			})
-			l := newListener(t, rdb)
+			l := newListener(t, c.Connect(t))
 			gone(c.Master("news")) // go-redis subscribes there
 			l.hears("again")
 			l.eventually("it has subscribed again", func() bool { return l.count() > 1 })

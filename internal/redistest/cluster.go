@@ -49,11 +49,13 @@ func newCluster(tb testing.TB, nodeTimeout time.Duration, config []string) *Clus
 		}
 	}
 	c.URL = "redis-cluster://" + strings.Join(c.Addrs(), ",")
+	c.connect = func() redis.UniversalClient {
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: c.Addrs(), DialerRetries: 1, ClusterStateReloadInterval: time.Second,
+		})
+	}
 	return c
 }
-
-// Addrs are the addresses of all servers.
-func (c *Cluster) Addrs() []string { return addresses(c.Servers) }
 
 // nodes is what a server of the cluster remembers of all, itself included. So they need not
 // get to know each other first.

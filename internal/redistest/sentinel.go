@@ -64,12 +64,14 @@ func newSentinel(tb testing.TB, downAfter time.Duration, config []string) *Senti
 		sentinel.keepConfiguration("--sentinel")
 	}
 	s.Servers = append(append([]*Server{}, s.nodes...), s.sentinels...)
-	s.URL = "redis-sentinel://" + strings.Join(s.Sentinels(), ",") + "?master=" + MasterName
+	s.URL = "redis-sentinel://" + strings.Join(addresses(s.sentinels), ",") + "?master=" + MasterName
+	s.connect = func() redis.UniversalClient {
+		return redis.NewFailoverClient(&redis.FailoverOptions{
+			MasterName: MasterName, SentinelAddrs: addresses(s.sentinels), ReadTimeout: time.Second, DialerRetries: 1,
+		})
+	}
 	return s
 }
-
-// Sentinels are the addresses of the Sentinels.
-func (s *Sentinel) Sentinels() []string { return addresses(s.sentinels) }
 
 // configureSentinel has the server know everything from the start, so that nobody has to wait
 // until it has found out.

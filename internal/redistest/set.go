@@ -15,10 +15,27 @@ type Set struct {
 	URL string
 	// Servers are all that it is made of.
 	Servers []*Server
+
+	connect func() redis.UniversalClient
 }
 
 // Alone is a set of one.
-func Alone(s *Server) *Set { return &Set{URL: s.URL, Servers: []*Server{s}} }
+func Alone(s *Server) *Set {
+	return &Set{URL: s.URL, Servers: []*Server{s}, connect: func() redis.UniversalClient {
+		return redis.NewClient(&redis.Options{Network: s.network, Addr: s.address})
+	}}
+}
+
+// Connect returns a client for the length of the test.
+func (s *Set) Connect(tb testing.TB) redis.UniversalClient {
+	tb.Helper()
+	rdb := s.connect()
+	tb.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// Addrs are the addresses of all servers.
+func (s *Set) Addrs() []string { return addresses(s.Servers) }
 
 // Kill ends all processes at once, as a power failure does. It may be called twice.
 func (s *Set) Kill() {
