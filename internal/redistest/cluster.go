@@ -122,16 +122,15 @@ func (c *Cluster) Whole() bool {
 		if server.process == nil {
 			continue
 		}
-		var info, replication string
+		var info string
 		err := server.ask(func(ctx context.Context, rdb *redis.Client) (err error) {
-			if info, err = rdb.ClusterInfo(ctx).Result(); err == nil {
-				replication, err = rdb.Info(ctx, "replication").Result()
-			}
+			info, err = rdb.ClusterInfo(ctx).Result()
 			return err
 		})
 		if err != nil || !strings.Contains(info, "cluster_state:ok") {
 			return false
 		}
+		replication := server.replication()
 		if !strings.Contains(replication, "state=online") && !strings.Contains(replication, "master_link_status:up") {
 			return false
 		}

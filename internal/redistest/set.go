@@ -2,6 +2,9 @@ package redistest
 
 import (
 	"context"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +81,35 @@ func (s *Set) start() error {
 	return nil
 }
 
+// Settle waits until the replicas have all that was written before.
+func (s *Set) Settle() {
+	for _, server := range s.Servers {
+		server.tb.Helper()
+		written, _ := server.offsets()
+		eventually(server.tb, "the replicas of "+server.URL+" have everything", func() bool {
+			_, acknowledged := server.offsets()
+			return acknowledged >= written
+		})
+	}
+}
+
+var offset = regexp.MustCompile(`(?m)^(master_repl_offset:|slave\d.*offset=)(\d+)`)
+
+// offsets tell how much the server has written, and how much of it its replicas have; with no
+// replica, all of it.
+func (s *Server) offsets() (written, acknowledged int) {
+	acknowledged = math.MaxInt
+	for _, found := range offset.FindAllStringSubmatch(s.replication(), -1) {
+		n, _ := strconv.Atoi(found[2])
+		if strings.HasPrefix(found[1], "master") {
+			written = n
+		} else {
+			acknowledged = min(acknowledged, n)
+		}
+	}
+	return written, acknowledged
+}
+
 // at is the server that listens on the port.
 func (s *Set) at(port string) *Server {
 	for _, server := range s.Servers {
@@ -116,13 +148,18 @@ func (s *Server) options() *redis.Options {
 }
 
 // replicasOnline counts the replicas that keep up with the server.
-func (s *Server) replicasOnline() (n int) {
-	_ = s.ask(func(ctx context.Context, c *redis.Client) error {
-		info, err := c.Info(ctx, "replication").Result()
-		n = strings.Count(info, "state=online")
+func (s *Server) replicasOnline() int { return strings.Count(s.replication(), "state=online") }
+
+// replication is what the server says of its replicas, or of its master; "" if it does not answer.
+func (s *Server) replication() (info string) {
+	if s.process == nil {
+		return ""
+	}
+	_ = s.ask(func(ctx context.Context, c *redis.Client) (err error) {
+		info, err = c.Info(ctx, "replication").Result()
 		return err
 	})
-	return n
+	return info
 }
 
 // eventually waits for what takes servers a while to agree on.
