@@ -92,6 +92,9 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
 	}
+	if err := s.replicated(ctx, id); err != nil {
+		return nil, false, err
+	}
 	s.confirmKey(ctx, id, c)
 	agg, err = decodeState(id, reply[2], reply[1])
 	return agg, integer(reply[0]) == 1, err

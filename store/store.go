@@ -14,6 +14,7 @@
 //	gather:{ID}:order      list    index and status letter, in order of completion
 //	gather:{ID}:followed   string  there while someone reads results as they come
 //	gather:{ID}:abandoned  string  there if it must not be created any more
+//	gather:{ID}:replicated string  there for a second, if replicas are waited for
 //
 // Beside them there are, for all aggregations together:
 //
@@ -51,6 +52,8 @@ type Store struct {
 	// servers, so that no script can touch both: on a cluster, and once Redis has refused one.
 	apart    atomic.Bool
 	confirms confirms
+	// replicas is how many must have an aggregation before it is accepted.
+	replicas int
 
 	timing Timing
 	// capacity is how many fetches all workers can have in flight at once, as seen at

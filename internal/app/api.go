@@ -71,6 +71,7 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 		return nil, err
 	}
 	a.store = store.New(a.rdb)
+	a.store.WaitReplicas(o.WaitReplicas)
 	if embedded {
 		worker := WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}
 		worker.AllowNet = append(worker.AllowNet, a.demoAddr())

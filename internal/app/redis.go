@@ -27,6 +27,8 @@ func ping(ctx context.Context, rdb redis.UniversalClient, raw string) error {
 		switch {
 		case err == nil:
 			return rightMode(ctx, rdb, raw)
+		case errors.Is(err, redis.Nil):
+			return fmt.Errorf("the Sentinels at %s know no master of that name; check master= in --redis-url", redacted(raw))
 		case errors.As(err, &refusal) && !redis.IsLoadingError(err):
 			return fmt.Errorf("redis at %s refuses: %w; check --redis-url", redacted(raw), err)
 		}

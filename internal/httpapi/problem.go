@@ -70,7 +70,7 @@ var kinds = []struct {
 		"the aggregation made with this Idempotency-Key is deleted or expired; take a new key to make it again"},
 	{gather.ErrBadCursor, 422, "invalid-request", titleInvalid, detailInvalid},
 	{gather.ErrOutcomeUnknown, 503, "outcome-unknown", "Outcome unknown",
-		"Redis stopped answering, and it is not known whether this was done; send it again with the same Idempotency-Key, or look into the list first"},
+		"Redis stopped answering, or too few of its replicas keep up, and it is not known whether this was done for good; send it again with the same Idempotency-Key, or look into the list first"},
 	{gather.ErrUnavailable, 503, "unavailable", "Redis unavailable",
 		"Redis is out of reach or refuses to write; try again in a moment"},
 	{errClosing, 503, "stopping", "Stopping",

@@ -80,12 +80,16 @@ func (c *Cluster) nodes(myself int, ids, buses []string) string {
 
 // Master is the server that serves the key's slot, as far as the others know; nil if none of
 // them answers.
-func (c *Cluster) Master(key string) *Server {
+func (c *Cluster) Master(key string) *Server { return c.find(key, "master") }
+
+// Replica is the server that is to take over the key's slot from its master.
+func (c *Cluster) Replica(key string) *Server { return c.find(key, "replica") }
+
+func (c *Cluster) find(key, role string) (found *Server) {
 	for _, server := range c.Servers {
 		if server.process == nil {
 			continue
 		}
-		var found *Server
 		_ = server.ask(func(ctx context.Context, rdb *redis.Client) error {
 			slot, err := rdb.ClusterKeySlot(ctx, key).Result()
 			if err != nil {
@@ -93,11 +97,8 @@ func (c *Cluster) Master(key string) *Server {
 			}
 			shards, err := rdb.ClusterShards(ctx).Result()
 			for _, shard := range shards {
-				if !serves(shard, slot) {
-					continue
-				}
 				for _, node := range shard.Nodes {
-					if node.Role == "master" {
+					if node.Role == role && serves(shard, slot) {
 						found = c.at(strconv.FormatInt(node.Port, 10))
 					}
 				}

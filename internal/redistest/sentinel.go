@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,12 @@ func (s *Sentinel) Master() *Server {
 		}
 	}
 	return nil
+}
+
+// Replicas are the servers that follow the master now.
+func (s *Sentinel) Replicas() []*Server {
+	master := s.Master()
+	return slices.DeleteFunc(slices.Clone(s.nodes), func(node *Server) bool { return node == master })
 }
 
 // whole reports whether nothing is amiss: all Sentinels see each other and two replicas, which

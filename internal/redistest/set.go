@@ -110,6 +110,25 @@ func (s *Server) offsets() (written, acknowledged int) {
 	return written, acknowledged
 }
 
+// Lose has the server fail with what it writes meanwhile, which none of its replicas gets.
+func (s *Server) Lose(replicas []*Server, meanwhile func()) {
+	s.tb.Helper()
+	for _, replica := range replicas {
+		replica.Pause()
+	}
+	// What is sent to a process that stands still waits for it.
+	if err := s.ask(func(ctx context.Context, c *redis.Client) error {
+		return c.ClientKillByFilter(ctx, "TYPE", "replica").Err()
+	}); err != nil {
+		s.tb.Fatal(err)
+	}
+	meanwhile()
+	s.Kill()
+	for _, replica := range replicas {
+		replica.Resume()
+	}
+}
+
 // at is the server that listens on the port.
 func (s *Set) at(port string) *Server {
 	for _, server := range s.Servers {
@@ -170,4 +189,17 @@ func eventually(tb testing.TB, what string, yes func() bool) {
 			tb.Fatalf("redistest: not within %v: %s", startTimeout, what)
 		}
 	}
+}
+
+// Knows reports whether the server, a master or a replica, has the key.
+func (s *Server) Knows(key string) (known bool) {
+	_ = s.ask(func(ctx context.Context, c *redis.Client) error {
+		conn := c.Conn() // READONLY, for a replica in a cluster, is a property of the connection
+		defer func() { _ = conn.Close() }()
+		_ = conn.ReadOnly(ctx).Err()
+		n, err := conn.Exists(ctx, key).Result()
+		known = n > 0
+		return err
+	})
+	return known
 }
