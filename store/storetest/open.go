@@ -123,7 +123,7 @@ func (s suite) open(t *testing.T) {
 	s.timed(t, "no place is lost with a process", hasty, func(f *fixture) {
 		f.store.LimitOpen(1)
 		for commands := 0; ; commands++ {
-			f.check("empty", f.rdb.FlushDB(f.ctx).Err())
+			f.check("empty", Empty(f.ctx, f.rdb))
 			stop := f.crashAfter(commands)
 			_, _, err := f.store.Create(f.ctx, &gather.Creation{Spec: specOf(1)})
 			crashed := stop()
