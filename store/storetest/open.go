@@ -146,6 +146,9 @@ func (s suite) open(t *testing.T) {
 		stop()
 	})
 	s.test(t, "places cost a creation one command, and none where there is no bound", func(f *fixture) {
+		if _, cluster := f.rdb.(*redis.ClusterClient); cluster {
+			return // each server has to be told the scripts, and the next one's is anybody's guess
+		}
 		create := func() { f.create(specOf(1)) }
 		f.store.LimitOpen(9)
 		create() // Redis has all scripts now
