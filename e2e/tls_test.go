@@ -23,7 +23,7 @@ import (
 func TestCommand_TLS(t *testing.T) {
 	t.Parallel()
 	certificate, key := newCertificate(t)
-	for scheme, config := range map[string]string{"rediss://": "cluster-enabled no", "rediss-cluster://": "cluster-enabled yes\ncluster-announce-ip 127.0.0.1"} {
+	for scheme, config := range map[string]string{"rediss://": "cluster-enabled no", "rediss-cluster://": "cluster-enabled yes\ncluster-announce-ip 127.0.0.1\ntls-cluster yes"} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			port := redistest.FreePort(t)
