@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -125,8 +126,8 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 // the client who settles it, by sending the same again.
 func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause error) (*gather.Aggregation, bool, error) {
 	var refused redis.Error
-	if errors.As(cause, &refused) {
-		return nil, false, cause // Redis has answered that it did not
+	if errors.As(cause, &refused) || notSent(cause) {
+		return nil, false, cause // Redis has answered that it did not, or was never told to
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
@@ -140,6 +141,12 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 		return agg, true, nil
 	}
 	return nil, false, fmt.Errorf("%w: %w", gather.ErrOutcomeUnknown, cause)
+}
+
+// notSent reports whether there was no connection to send a command on.
+func notSent(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout)
 }
 
 // confirmKey notes with the idempotency key that the aggregation exists. It may fail:
