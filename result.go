@@ -73,6 +73,8 @@ const (
 	CodeHTTPRequestError        ErrorCode = "http_request_error"
 	CodeHTTPResponseIncomplete  ErrorCode = "http_response_incomplete"
 	CodeHTTPHeaderSectionSize   ErrorCode = "http_response_header_section_size"
+	CodeHTTPTrailerSectionSize  ErrorCode = "http_response_trailer_section_size"
+	CodeHTTPTransferCoding      ErrorCode = "http_response_transfer_coding"
 	CodeHTTPContentCoding       ErrorCode = "http_response_content_coding"
 	CodeHTTPResponseTimeout     ErrorCode = "http_response_timeout"
 	CodeHTTPUpgradeFailed       ErrorCode = "http_upgrade_failed"

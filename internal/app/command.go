@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -89,7 +90,7 @@ func run(parser *kong.Kong, args []string, stderr io.Writer, work func(context.C
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	loadBallast()
+	defer loadBallast()()
 	if err := work(ctx); err != nil {
 		complain(stderr, parser.Model.Name, err)
 		if errors.Is(err, store.ErrKeyMissing) {
@@ -156,6 +157,7 @@ func newLogger(c *Common, w io.Writer) *slog.Logger {
 	}
 	log := slog.New(handler)
 	redis.SetLogger(&redisLogger{log})
+	stdlog.SetOutput(io.Discard) // net/http quotes there what upstreams send unasked
 	return log
 }
 
