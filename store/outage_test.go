@@ -183,6 +183,35 @@ func TestStore_whenRedisIs(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("full, an owner within its limits may read and end what it has", func(t *testing.T) {
+		t.Parallel()
+		s, rdb := newStore(t, redistest.Start(t), store.Timing{})
+		s.LimitOpen(1)
+		ctx, rate := gather.WithOwner(t.Context(), "a"), gather.Rate{PerSecond: 0.001, Burst: 3}
+		agg, _, err := s.Create(ctx, &gather.Creation{Spec: oneItem})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rdb.ConfigSet(ctx, "maxmemory", "1mb").Err(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			if left, err := s.Take(ctx, rate); err != nil || left.Granted != (i < 3) {
+				t.Errorf("request %d: %+v, %v", i+1, left, err)
+			}
+		}
+		if _, err := s.Cancel(ctx, agg.ID); err != nil {
+			t.Error(err)
+		}
+		if err := s.Delete(ctx, agg.ID); err != nil {
+			t.Error(err)
+		}
+		for _, list := range []string{"gather:{all}:index:a", "gather:{all}:owners", "gather:{all}:open:a"} {
+			if n, err := rdb.Exists(ctx, list).Result(); err != nil || n > 0 {
+				t.Errorf("%s: %d, %v", list, n, err)
+			}
+		}
+	})
 }
 
 // witnesses wait for and follow an aggregation of one item.

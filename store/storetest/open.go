@@ -145,6 +145,18 @@ func (s suite) open(t *testing.T) {
 		f.wantOpen(true, "the one that came first")
 		stop()
 	})
+	s.test(t, "a place that a retry takes again is not given back", func(f *fixture) {
+		f.store.LimitOpen(1)
+		ended := f.finished(2, 1)
+		since := time.Now()
+		f.eventually("the clock goes on", func() bool { return time.Since(since) > 2*time.Millisecond })
+		gives := func(cmd redis.Cmder) bool {
+			return strings.HasPrefix(scriptOn(cmd), "gather:{all}:open:") && cmd.Args()[4] == any(ended)
+		}
+		stop := f.interpose(gives, func() { f.retry(ended) }) // between seeing the end and giving back
+		f.wantOpen(false, "while the retried one runs")
+		stop()
+	})
 	s.test(t, "places cost a creation one command, and none where there is no bound", func(f *fixture) {
 		if _, cluster := f.rdb.(*redis.ClusterClient); cluster {
 			return // each server has to be told the scripts, and the next one's is anybody's guess

@@ -126,6 +126,31 @@ func (s suite) owner(t *testing.T) {
 			f.Errorf("sees %v", got)
 		}
 	})
+	s.test(t, "alone waits for what it has just made", func(f *fixture) {
+		a := f.as("a")
+		agg, _, err := f.store.Create(a.ctx, &gather.Creation{Spec: specOf(1), Waits: true})
+		f.check("create", err)
+		waited := make(chan gather.Status, 1)
+		go func() {
+			reading, err := f.store.Wait(a.ctx, agg.ID, time.Hour, nil)
+			if err != nil {
+				f.Errorf("wait: %v", err)
+				close(waited)
+				return
+			}
+			waited <- reading.Status
+		}()
+		for range 2 {
+			if _, err := f.store.Wait(f.as("b").ctx, agg.ID, time.Hour, nil); !errors.Is(err, gather.ErrNotFound) {
+				f.Errorf("another's wait: %v", err)
+			}
+		}
+		f.begin(agg.ID)
+		f.record(agg.ID, succeeded(0))
+		if status := <-waited; status != gather.StatusSucceeded {
+			f.Errorf("waited until it was %s", status)
+		}
+	})
 	s.test(t, "costs nothing in a wait", func(f *fixture) {
 		id := f.as("a").finished(1)
 		wait := func(who *fixture) int {
