@@ -26,6 +26,7 @@ const (
 // TestSentinel_Failover loses the master in the midst of everything.
 func TestSentinel_Failover(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	for name, fail := range failures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -38,6 +39,7 @@ func TestSentinel_Failover(t *testing.T) {
 // TestCluster_Failover loses one of the masters in the midst of everything.
 func TestCluster_Failover(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	for what, key := range map[string]string{
 		"the queue of fetches":      "asynq:{fetch-default}:pending",
 		"the queue of aggregations": "asynq:{aggregations}:pending",

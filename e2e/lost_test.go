@@ -23,6 +23,7 @@ func runsOn(t *testing.T, set *redistest.Set) *system {
 // TestSentinel_LostAccepted loses an aggregation that was accepted, since no replica had it.
 func TestSentinel_LostAccepted(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	redis := redistest.LaunchSentinel(t, gone)
 	s := &system{redis: &redis.Set}
 	s.addAPI(t, "--redis-url", redis.URL)
@@ -52,6 +53,7 @@ func TestSentinel_LostAccepted(t *testing.T) {
 // TestSentinel_LostProgress loses what was recorded of an aggregation that runs.
 func TestSentinel_LostProgress(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	redis := redistest.LaunchSentinel(t, gone)
 	testLostProgress(t, &redis.Set, func(string) (*redistest.Server, []*redistest.Server) { return redis.Master(), redis.Replicas() }, true)
 }
@@ -60,6 +62,7 @@ func TestSentinel_LostProgress(t *testing.T) {
 // others know what came of it.
 func TestCluster_LostProgress(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	for what, key := range map[string]string{
 		"the aggregation":      "gather:{%s}",
 		"the queue of fetches": "asynq:{fetch-default}:pending",
@@ -111,6 +114,7 @@ func testLostProgress(t *testing.T, set *redistest.Set, of func(id string) (mast
 // live on another server than itself. It must be found nevertheless.
 func TestCluster_LostPlace(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	c := redistest.LaunchCluster(t, gone)
 	s := runsOn(t, &c.Set)
 	u := newUpstream(t)
@@ -137,6 +141,7 @@ func TestCluster_LostPlace(t *testing.T) {
 // TestSentinel_WaitReplicas has nothing accepted that a replica does not have.
 func TestSentinel_WaitReplicas(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	redis := redistest.LaunchSentinel(t, gone)
 	s := &system{redis: &redis.Set}
 	s.addAPI(t, "--redis-url", redis.URL, "--wait-replicas", "1")
