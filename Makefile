@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# The linter's version; it is built from source, so that nothing else is needed than Go.
+# The tools' versions; they are built from source, so that nothing else is needed than Go.
 GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
 BIN := $(CURDIR)/.bin
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+GOVULNCHECK := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 
 .PHONY: help
 help: ## Print this list.
@@ -19,7 +21,7 @@ run: ## Run everything in one process, in memory, on 127.0.0.1:8080 (GATHER_… 
 .PHONY: test
 test: redis-server ## Run every test with the race detector; installs a redis-server where it may.
 	go vet ./...
-	go test -race -count=1 -timeout 15m ./... # not from the cache: e2e runs binaries that it does not know of
+	go test -race -count=1 -timeout 20m ./... # not from the cache: e2e runs binaries that it does not know of
 
 .PHONY: test-sentinel
 test-sentinel: redis-server ## Run the end-to-end tests and the store's behind Sentinels.
@@ -35,17 +37,27 @@ redis-server:
 	@scripts/need-redis.sh
 
 .PHONY: lint
-lint: $(GOLANGCI) ## Run the linters and check the formatting.
+lint: $(GOLANGCI) ## Run the linters, check the formatting, and that tests look for races and leaks.
 	$(GOLANGCI) run ./...
+	scripts/check-tests.sh
 
 $(GOLANGCI):
 	@mkdir -p $(BIN)
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
 
+.PHONY: vulncheck
+vulncheck: $(GOVULNCHECK) ## Look for known vulnerabilities (needs https://vuln.go.dev, or VULNDB=URL; without it says so and passes).
+	@scripts/vulncheck.sh $(GOVULNCHECK)
+
+$(GOVULNCHECK):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv $(BIN)/govulncheck $@
+
 .PHONY: fuzz
-fuzz: ## Fuzz every target for FUZZTIME (default 20s) each.
-	scripts/fuzz.sh $(or $(FUZZTIME),20s)
+fuzz: ## Fuzz every target, or those that FUZZ matches, for FUZZTIME (default 20s) each.
+	scripts/fuzz.sh $(or $(FUZZTIME),20s) "$(FUZZ)"
 
 .PHONY: bench
 bench: redis-server ## Measure beside the limit and raw asynq; BENCH holds flags, such as BENCH='-rows 1000x -runs 10' or BENCH=-h.

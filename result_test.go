@@ -3,6 +3,7 @@ package gather_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -91,6 +92,37 @@ func TestResult_Line_roundTrip(t *testing.T) {
 		}
 	})
 }
+
+// What is written by hand is what encoding/json writes.
+func TestLine_isThatOfEncodingJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := result().Draw(t, "result")
+		request := gather.Request{
+			URL:    rapid.OneOf(rapid.Just("https://a/?b=c&d=<e>"), rapid.StringMatching(`[ -~]*`), rapid.String()).Draw(t, "request's url"),
+			Method: rapid.SampledFrom([]string{"", "", "", "POST"}).Draw(t, "method"),
+			Key:    rapid.SampledFrom([]string{"", "", "", "k"}).Draw(t, "request's key"),
+		}
+		for _, one := range []interface{ Line() ([]byte, error) }{&r, &request} {
+			var want bytes.Buffer
+			enc := json.NewEncoder(&want)
+			enc.SetEscapeHTML(false)
+			line, err := one.Line()
+			if err := errors.Join(err, enc.Encode(one)); err != nil {
+				t.Fatal(err)
+			}
+			if string(line)+"\n" != want.String() {
+				t.Fatalf("line %s\nwant %s", line, &want)
+			}
+		}
+		line, _ := request.Line()
+		if got, err := gather.ParseRequest(string(line)); err != nil || got.URL != toValid(request.URL) || got.Method != request.Method {
+			t.Fatalf("%s reads as %+v, %v", line, got, err)
+		}
+	})
+}
+
+// toValid is s as JSON can hold it.
+func toValid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // TestResult_Line_opening pins what the store relies on: it makes the line of an
 // item that no worker ended by cutting this one before its status.
@@ -189,4 +221,27 @@ func compact(tb rapid.TB, v any) json.RawMessage {
 		tb.Fatalf("encode %v: %v", v, err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// FuzzResult_decoding finds stored results that crash who reads them, or that read
+// otherwise once they were written again.
+func FuzzResult_decoding(f *testing.F) {
+	f.Add(`{"index":0,"url":"https://a/","status":"succeeded","body":{"a":1},"elapsed_ms":1.5,"attempts":1,"truncated":false}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		var first, second gather.Result
+		if json.Unmarshal([]byte(line), &first) != nil {
+			return
+		}
+		written, err := first.Line()
+		if err != nil || bytes.ContainsAny(written, "\n\r") {
+			t.Fatalf("%q is written as %q: %v", line, written, err)
+		}
+		if err := json.Unmarshal(written, &second); err != nil {
+			t.Fatalf("%q does not read: %v", written, err)
+		}
+		again, err := second.Line()
+		if err != nil || !bytes.Equal(written, again) {
+			t.Errorf("%q is written as %q, and then as %q: %v", line, written, again, err)
+		}
+	})
 }

@@ -87,6 +87,9 @@ type Claim struct {
 	Holder string
 	// Request is what to send.
 	Request Request
+	// Unreadable says why Request can't be sent: it has URL and Key alone. It is nil but
+	// where the request is sealed and this worker lacks the key, or was tampered with.
+	Unreadable *ItemError
 	// Attempts counts the requests sent for the item, the one that the claim is for included.
 	Attempts int
 	// SinceFirst is the time from the item's first attempt to this one.

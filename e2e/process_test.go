@@ -166,7 +166,7 @@ func (o *output) tail() string {
 	const longest = 8 << 10
 	var kept strings.Builder
 	for line := range strings.Lines(o.String()) {
-		if !strings.Contains(line, "level=DEBUG") {
+		if !strings.Contains(line, "level=DEBUG") && !strings.Contains(line, `"level":"DEBUG"`) {
 			kept.WriteString(line)
 		}
 	}

@@ -48,16 +48,14 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 	if err != nil {
 		return nil, unavailable(ctx, "claim items of", id, err)
 	}
+	requests := s.keyring.opener(id)
 	claims := make([]gather.Claim, 0, len(wanted))
-	for i, item := range reply[3:] {
-		fields, claimed := item.([]any)
+	for i := range min(len(wanted), len(reply)-3) {
+		fields, claimed := reply[3+i].([]any)
 		if !claimed {
 			continue
 		}
-		request, err := decodeRequest(text(fields[0]))
-		if err != nil {
-			return nil, fmt.Errorf("claim %s/%d: stored request: %w", id, wanted[i].Index, err)
-		}
+		request, unreadable := requests.open(wanted[i].Index, text(fields[0]))
 		claims = append(claims, gather.Claim{
 			Subtask:    wanted[i].Subtask,
 			Holder:     wanted[i].Holder,
@@ -65,6 +63,7 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 			Run:        int(integer(reply[0])),
 			DeadlineIn: milliseconds(reply[1]),
 			Request:    request,
+			Unreadable: unreadable,
 			Attempts:   int(integer(fields[1])),
 			SinceFirst: milliseconds(fields[2]),
 		})
@@ -117,7 +116,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 		}
 		args = append(args, results[i].Index, results[i].Run, string(results[i].Status), line)
 	}
-	reply, err := s.run(ctx, recordScript, id, args...).Slice()
+	reply, err := s.runWithAll(ctx, recordScript, id, args...).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "record results of", id, err)
 	}

@@ -103,9 +103,11 @@ func (s *Store) plan(ctx context.Context, round *gather.Round, id string, in tim
 	return unavailable(ctx, "plan visit of", id, err)
 }
 
-// visitSoon plans a visit whatever was planned.
+// visitSoon plans a visit whatever was planned, and puts the aggregation on the lists:
+// all of it or, with an error, nothing.
 func (s *Store) visitSoon(ctx context.Context, id string, in time.Duration) error {
-	err := soonScript.Run(ctx, s.rdb, []string{scheduleKey, indexKey}, id, in.Milliseconds()).Err()
+	keys := append([]string{scheduleKey, indexKey}, ownLists(ctx)...)
+	err := soonScript.Run(ctx, s.rdb, keys, id, in.Milliseconds(), gather.OwnerOf(ctx)).Err()
 	if err == nil && s.apart.Load() {
 		s.confirms.later(id, s.timing.ConfirmAfter)
 	}

@@ -116,7 +116,7 @@ func (b *batchRun) claim(items []gather.Subtask) ([]*gather.Claim, error) {
 // fetch runs one item. A later attempt is a task of its own.
 func (b *batchRun) fetch(ctx context.Context, claim *gather.Claim) {
 	defer b.server.slots.release(1)
-	err := b.server.fetchItem(ctx, b.id, claim)
+	err := guarded(func() error { return b.server.fetchItem(ctx, b.id, claim) })
 	var later *retryLater
 	if errors.As(err, &later) {
 		ctx := context.WithoutCancel(ctx)

@@ -88,6 +88,7 @@ func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) 
 	for {
 		response, elapsed := s.send(ctx, id, claim)
 		if response.Error != nil && ctx.Err() != nil {
+			s.results.dismiss(id)
 			return s.aborted(ctx, id, claim)
 		}
 		last = latest(last, response)
@@ -98,6 +99,7 @@ func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) 
 			}
 			return s.record(id, result)
 		}
+		s.results.dismiss(id)
 		if later.delay > waitHere {
 			return s.postpone(ctx, id, claim, later)
 		}
@@ -132,7 +134,7 @@ func (s *Server) claim(ctx context.Context, id string, held *gather.Claim) (*gat
 }
 
 // claimAll claims items of an aggregation. It returns nil in place of those for
-// which there is no attempt to make.
+// which there is no attempt to make; of each other a result is expected.
 func (s *Server) claimAll(id string, wanted []gather.Claim) ([]*gather.Claim, error) {
 	var granted []gather.Claim
 	err := persist(s.handlers, claimTimeout, func(ctx context.Context) (err error) {
@@ -146,6 +148,7 @@ func (s *Server) claimAll(id string, wanted []gather.Claim) ([]*gather.Claim, er
 	for i := range wanted {
 		if len(granted) > 0 && granted[0].Index == wanted[i].Index && granted[0].Holder == wanted[i].Holder {
 			claims[i], granted = &granted[0], granted[1:]
+			s.results.expect(id)
 		}
 	}
 	return claims, nil
@@ -166,11 +169,29 @@ func (s *Server) postpone(ctx context.Context, id string, c *gather.Claim, later
 // send makes one attempt, and returns what came of it and the time since the
 // item's first attempt.
 func (s *Server) send(ctx context.Context, id string, c *gather.Claim) (*gather.Response, time.Duration) {
+	if c.Unreadable != nil {
+		s.reportOnce(ctx, id, c)
+		return &gather.Response{Error: c.Unreadable, NotSent: true, Permanent: true}, c.SinceFirst
+	}
 	request := c.Request
 	markUnsafe(&request, id, c.Index)
 	sent := time.Now()
-	response := s.fetcher.Fetch(ctx, &request)
+	var response *gather.Response
+	if err := guarded(func() error { response = s.fetcher.Fetch(ctx, &request); return nil }); err != nil {
+		s.log.ErrorContext(ctx, "a fetch panicked", "aggregation", id, "item", c.Index, "error", err)
+		response = &gather.Response{Error: &gather.ItemError{
+			Code: gather.CodeProxyInternalError, Message: "the worker failed while it sent the request; its log has more",
+		}}
+	}
 	return response, c.SinceFirst + time.Since(sent)
+}
+
+// reportOnce logs why a request can't be read, the first time that this is the reason:
+// where a key is missing, it is missing for all.
+func (s *Server) reportOnce(ctx context.Context, id string, c *gather.Claim) {
+	if _, reported := s.reported.LoadOrStore(c.Unreadable.Message, true); !reported {
+		s.log.ErrorContext(ctx, "a request can't be read; its item fails, and so will others", "aggregation", id, "item", c.Index, "error", c.Unreadable.Message)
+	}
 }
 
 // judge returns the item's result, or when to make the next attempt.
@@ -218,7 +239,7 @@ func markUnsafe(r *gather.Request, id string, index int) {
 // record keeps the result, together with others of the aggregation that come at the
 // same time.
 func (s *Server) record(id string, result *gather.Result) error {
-	_, err := s.results.call(id, *result)
+	_, err := s.results.callExpected(id, *result)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"gather"
+	"gather/internal/panics"
 )
 
 const (
@@ -70,6 +71,8 @@ type Server struct {
 	intake   *intake
 	asynq    *asynq.Server
 	rdb      redis.UniversalClient
+	log      *slog.Logger
+	reported sync.Map // messages of requests that could not be read
 
 	stopTimeout    time.Duration
 	running        sync.RWMutex       // every handler holds it for reading
@@ -90,12 +93,15 @@ func NewServer(o Options) *Server {
 		slots:       newSlots(o.Concurrency),
 		inflight:    newInflight(),
 		rdb:         rdb,
+		log:         o.Logger,
 		stopTimeout: o.StopTimeout,
 
 		stopBackground: func() {},
 	}
 	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
 	s.intake = newIntake(rdb, s.slots)
+	s.claims.others = s.intake.others
+	s.intake.name, s.queue.name, s.queue.onWake = o.Worker, o.Worker, s.intake.expect
 	s.watchdog = &watchdog{
 		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.begin, log: o.Logger,
 		inspector: asynq.NewInspectorFromRedisClient(rdb), woken: make(chan struct{}, 1),
@@ -149,10 +155,30 @@ func (s *Server) Stop() {
 	})
 }
 
-// process runs one task. It is known as running beyond what asynq waits for.
+// process runs one task. It is known as running beyond what asynq waits for. asynq
+// would keep the value of a panic with the task.
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	s.running.RLock()
 	defer s.running.RUnlock()
+	s.intake.arrived()
+	err := guarded(func() error { return s.handle(ctx, task) })
+	if p := (*panics.Error)(nil); errors.As(err, &p) {
+		s.log.ErrorContext(ctx, "a task panicked", "type", task.Type(), "error", p)
+	}
+	return err
+}
+
+// guarded turns a panic into an error.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panics.New(v)
+		}
+	}()
+	return do()
+}
+
+func (s *Server) handle(ctx context.Context, task *asynq.Task) error {
 	switch task.Type() {
 	case TypeRun:
 		return s.expand(ctx, task)

@@ -12,6 +12,7 @@ import (
 
 	"gather"
 	"gather/internal/fetch"
+	"gather/store"
 )
 
 // mostRequests bounds --max-requests: what one script ends must end well within the
@@ -23,6 +24,7 @@ type Common struct {
 	RedisURL    string        `name:"redis-url" placeholder:"URL" help:"Redis to keep everything in: redis://, unix://, redis-sentinel:// or redis-cluster://, with TLS rediss://, rediss-sentinel:// or rediss-cluster://. ${redis_url_unset}"`
 	LogFormat   string        `default:"text" enum:"text,json" help:"Log format: text or json."`
 	LogLevel    string        `default:"info" enum:"debug,info,warn,error" help:"Least level to log: debug, info, warn or error."`
+	SecretKey   []string      `placeholder:"KEY,…" help:"Keys to seal stored requests with, headers and bodies: 32 bytes each, as hex or base64, comma-separated. The first seals, all open; API and workers need the same. Better given as the variable: flags show in the list of processes."`
 	StopTimeout time.Duration `default:"8s" help:"How long SIGTERM lets requests in flight end before they are handed back."`
 }
 
@@ -43,6 +45,7 @@ type WorkerOptions struct {
 type APIOptions struct {
 	Common
 	WorkerFlags    `group:"Worker, in embedded mode"`
+	AccessFlags    `group:"Access"`
 	Listen         string        `default:"127.0.0.1:8080" help:"Address to listen on, host:port; port 0 takes a free one."`
 	Demo           bool          `help:"Serve the demo endpoints under /api/ (always on in embedded mode)."`
 	DemoURL        string        `name:"demo-url" placeholder:"URL" help:"URL under which workers reach this API's demo endpoints; default: the listening address."`
@@ -70,6 +73,7 @@ func (o *APIOptions) Validate() error {
 		o.Common.validate(),
 		o.WorkerFlags.validate(),
 		validAddress("--listen", o.Listen),
+		o.AccessFlags.validate(o.Listen),
 		between("--max-requests", o.MaxRequests, 1, mostRequests),
 		positive("--max-wait", o.MaxWait, gather.MaxDeadline),
 		sized("--max-request-body", o.MaxRequestBody, 1<<10, 256<<20),
@@ -86,7 +90,8 @@ func (o *APIOptions) validReplicas() error {
 }
 
 func (c *Common) validate() error {
-	return errors.Join(validRedisURL(c.RedisURL), notNegative("--stop-timeout", c.StopTimeout, time.Hour))
+	_, keyring := store.NewKeyring(c.SecretKey)
+	return errors.Join(validRedisURL(c.RedisURL), keyring, notNegative("--stop-timeout", c.StopTimeout, time.Hour))
 }
 
 func (f *WorkerFlags) validate() error {

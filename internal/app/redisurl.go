@@ -120,6 +120,8 @@ func singleConnector(u *url.URL, hosts []string) (connector, error) {
 	// something, and whoever called knows best what to do.
 	o.MaxRetries = -1
 	o.DialerRetries = 1
+	// RESP3 would have each command look for push notifications first, which nothing here asks for.
+	o.Protocol = cmp.Or(o.Protocol, 2)
 	return func() redis.UniversalClient { return redis.NewClient(o) }, nil
 }
 
@@ -147,6 +149,7 @@ func sentinelConnector(u *url.URL, hosts []string) (connector, error) {
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1 // as with one server
 	o.DialerRetries = 1
+	o.Protocol = cmp.Or(o.Protocol, 2)
 	byEachName(o.TLSConfig)
 	return func() redis.UniversalClient {
 		rdb := redis.NewFailoverClient(o)
@@ -174,6 +177,7 @@ func clusterConnector(u *url.URL, hosts []string) (connector, error) {
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1 // as with one server; redirects are counted apart
 	o.DialerRetries = 1
+	o.Protocol = cmp.Or(o.Protocol, 2)
 	o.ClusterStateReloadInterval = reloadInterval
 	byEachName(o.TLSConfig)
 	return func() redis.UniversalClient {

@@ -37,7 +37,12 @@ func NewWorker(ctx context.Context, o *WorkerOptions, log *slog.Logger) (*Worker
 		_ = rdb.Close()
 		return nil, err
 	}
-	w := &Worker{rdb: rdb, store: store.New(rdb), fetcher: fetcher}
+	st, err := openStore(ctx, rdb, o.SecretKey)
+	if err != nil {
+		_ = rdb.Close()
+		return nil, err
+	}
+	w := &Worker{rdb: rdb, store: st, fetcher: fetcher}
 	w.server = tasks.NewServer(tasks.Options{
 		Worker:      workerName(),
 		Store:       w.store,

@@ -63,19 +63,33 @@ func TestAPI_OddAccept(t *testing.T) {
 	}
 }
 
-// panics is a store with a bug.
-type panics struct{ *fakeStore }
+// buggy is a store with a bug.
+type buggy struct{ *fakeStore }
 
-func (panics) Read(context.Context, string) (*gather.Reading, error) { panic("hunter2") }
+func (buggy) Read(context.Context, string) (*gather.Reading, error) { panic("hunter2") }
 
 func TestAPI_Panic(t *testing.T) {
 	s := serve(t)
-	s.api.store = panics{s.store}
+	s.api.store = buggy{s.store}
 	a := s.get("/v1/aggregations/x")
 	if p := a.problem(t, 500); strings.Contains(string(a.body), "hunter2") || p.Type != "urn:gather:problem:internal" {
 		t.Errorf("%s", a.body)
 	}
-	if log := s.log.String(); !strings.Contains(log, "panic: hunter2") || !strings.Contains(log, "api_test.go") || !strings.Contains(log, a.Header.Get("X-Request-Id")) {
+	if log := s.log.String(); strings.Contains(log, "hunter2") || !strings.Contains(log, "panic: a value of type string") || !strings.Contains(log, "api_test.go") || !strings.Contains(log, a.Header.Get("X-Request-Id")) {
+		t.Errorf("%s", log)
+	}
+}
+
+func TestAPI_PanicAboveTheHandlers(t *testing.T) {
+	s := serve(t)
+	s.api.routed = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") })
+	resp, err := s.client.Do(s.request("GET", "/healthz", ""))
+	if err == nil {
+		_ = resp.Body.Close()
+		t.Errorf("answered %d, want the connection cut", resp.StatusCode)
+	}
+	s.server.Close() // the log is written by then
+	if log := s.log.String(); strings.Contains(log, "hunter2") || !strings.Contains(log, "panic: a value of type string") {
 		t.Errorf("%s", log)
 	}
 }

@@ -3,12 +3,14 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
-	"runtime/debug"
 	"strings"
+
+	"gather"
+	"gather/internal/panics"
 )
 
 // fail answers with the problem that err is. Where the answer has begun, or the
@@ -30,11 +32,30 @@ func (a *API) fail(ctx context.Context, w http.ResponseWriter, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
 	maps.Copy(h, p.header)
+	if errors.Is(err, gather.ErrTooManyOpen) {
+		h.Add("RateLimit", noneOpen)
+	}
 	if allow := h.Get("Allow"); strings.Contains(allow, http.MethodGet) {
 		h.Set("Allow", allow+", "+http.MethodHead)
 	}
 	writeJSON(w, p.Status, problemType, p)
+}
+
+// cutOff is for a panic in a layer above the handlers: nobody knows how far the answer
+// has come. net/http would log the panic with its value.
+func (a *API) cutOff(ctx context.Context) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way, too
+		a.logError(ctx, "request cut off", panics.New(v))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // logError is for what goes wrong without changing the answer.
@@ -51,21 +72,13 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	_ = enc.Encode(v)
 }
 
-// panicked is a panic in a handler, as an error for the log.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
 // recovered turns panics into errors, but for the one that cuts the connection.
 func recovered(do func() error) (err error) {
 	defer func() {
 		if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way, too
 			panic(v)
 		} else if v != nil {
-			err = &panicked{v, debug.Stack()}
+			err = panics.New(v)
 		}
 	}()
 	return do()
