@@ -23,6 +23,15 @@ test: redis-server ## Run every test with the race detector; installs a redis-se
 	go vet ./...
 	go test -race -count=1 -timeout 20m ./... # not from the cache: e2e runs binaries that it does not know of
 
+.PHONY: test-sentinel
+test-sentinel: redis-server ## Run the end-to-end tests and the store's behind Sentinels.
+	GATHER_E2E_REDIS=sentinel go test -race -count=1 -timeout 15m ./e2e/
+	GATHER_E2E_REDIS=sentinel go test -race -count=1 -timeout 15m -run TestStore_sentinel ./store/
+
+.PHONY: test-cluster
+test-cluster: redis-server ## Run the end-to-end tests on a cluster (make test has the store's).
+	GATHER_E2E_REDIS=cluster go test -race -count=1 -timeout 15m ./e2e/
+
 .PHONY: redis-server
 redis-server:
 	@scripts/need-redis.sh

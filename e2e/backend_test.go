@@ -19,6 +19,15 @@ var backend = os.Getenv("GATHER_E2E_REDIS")
 // than a busy machine, or a test, ever stops them.
 const steady = time.Minute
 
+// ownRedis skips a test that chooses its Redis, or has none, where the suite runs on another
+// kind than one server: it has run there.
+func ownRedis(tb testing.TB) {
+	tb.Helper()
+	if backend != "" {
+		tb.Skip("does not depend on GATHER_E2E_REDIS; runs without it")
+	}
+}
+
 // launchRedis starts a Redis of the kind that the suite runs on.
 func launchRedis(tb testing.TB, config ...string) *redistest.Set {
 	tb.Helper()

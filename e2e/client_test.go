@@ -128,13 +128,19 @@ func path(id string, below ...string) string {
 // client should, it asks again where Redis was too busy to answer.
 func (c *client) finished(tb testing.TB, id string) *aggregation {
 	tb.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	return c.finishedWithin(tb, patience, id)
+}
+
+// finishedWithin is finished with a bound of its own.
+func (c *client) finishedWithin(tb testing.TB, bound time.Duration, id string) *aggregation {
+	tb.Helper()
+	for deadline := time.Now().Add(bound); time.Now().Before(deadline); {
 		a, err := c.try(http.MethodGet, path(id, "?wait=20s"), nil)
 		if err != nil || a.status != http.StatusOK && a.status != http.StatusServiceUnavailable {
 			tb.Fatalf("waiting for %s: %+v, %v", id, a, err)
 		}
 		if a.status == http.StatusServiceUnavailable {
-			tb.Logf("waiting for %s: %s", id, a.body)
+			time.Sleep(10 * time.Millisecond)
 			continue
 		}
 		agg := a.aggregation(tb)
@@ -143,7 +149,7 @@ func (c *client) finished(tb testing.TB, id string) *aggregation {
 			return agg
 		}
 	}
-	tb.Fatalf("%s has not finished within %v", id, patience)
+	tb.Fatalf("%s has not finished within %v", id, bound)
 	return nil
 }
 

@@ -21,6 +21,7 @@ func launch(t *testing.T, bound time.Duration, name string, env []string, args .
 
 func TestCommand_Help(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	both := "redis-url log-format log-level"
 	for name, flags := range map[string]string{
 		"api":    both + " listen demo max-requests max-wait api-keys api-keys-file insecure-no-auth rate-limit rate-burst max-open max-waits max-streams monitor-write",
@@ -50,6 +51,7 @@ func TestCommand_Help(t *testing.T) {
 
 func TestCommand_BadFlags(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	const redis = "--redis-url=redis://127.0.0.1:1"
 	for name, c := range map[string]struct {
 		command string

@@ -23,6 +23,7 @@ func runsOn(t *testing.T, set *redistest.Set) *system {
 // TestSentinel_LostAccepted loses an aggregation that was accepted, since no replica had it.
 func TestSentinel_LostAccepted(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	redis := redistest.LaunchSentinel(t, gone)
 	s := &system{redis: &redis.Set}
 	s.addAPI(t, "--redis-url", redis.URL)
@@ -30,7 +31,7 @@ func TestSentinel_LostAccepted(t *testing.T) {
 	var lost string
 	const key = "Idempotency-Key: the same"
 	redis.Master().Lose(redis.Replicas(), func() { lost = s.create(t, object{"urls": u.urls("/lost")}, key).ID })
-	eventually(t, "nothing is left of it", func() bool {
+	within(t, survival, "nothing is left of it", func() bool {
 		a, err := s.try(http.MethodGet, path(lost), nil)
 		return err == nil && a.status == http.StatusNotFound
 	})
@@ -52,6 +53,7 @@ func TestSentinel_LostAccepted(t *testing.T) {
 // TestSentinel_LostProgress loses what was recorded of an aggregation that runs.
 func TestSentinel_LostProgress(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	redis := redistest.LaunchSentinel(t, gone)
 	testLostProgress(t, &redis.Set, func(string) (*redistest.Server, []*redistest.Server) { return redis.Master(), redis.Replicas() }, true)
 }
@@ -60,6 +62,7 @@ func TestSentinel_LostProgress(t *testing.T) {
 // others know what came of it.
 func TestCluster_LostProgress(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	for what, key := range map[string]string{
 		"the aggregation":      "gather:{%s}",
 		"the queue of fetches": "asynq:{fetch-default}:pending",
@@ -96,7 +99,7 @@ func testLostProgress(t *testing.T, set *redistest.Set, of func(id string) (mast
 	master, replicas := of(id)
 	master.Lose(replicas, func() { u.sees(t, "", u.count("")+lost) })
 	failed := time.Now()
-	wantPaths(t, s.finished(t, id), pathsOf(u, urls)...)
+	wantPaths(t, s.finishedWithin(t, survival, id), pathsOf(u, urls)...)
 	sent := u.count("")
 	t.Logf("ended %v after the failure; %d requests for %d items", time.Since(failed), sent, n)
 	if repeats && sent < n+lost/2 {
@@ -111,16 +114,22 @@ func testLostProgress(t *testing.T, set *redistest.Set, of func(id string) (mast
 // live on another server than itself. It must be found nevertheless.
 func TestCluster_LostPlace(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	c := redistest.LaunchCluster(t, gone)
 	s := runsOn(t, &c.Set)
 	u := newUpstream(t)
 	u.on("/never", u.never)
 	const schedule = "gather:{all}:schedule"
+	master := c.Master(schedule)
 	var id string
-	c.Master(schedule).Lose([]*redistest.Server{c.Replica(schedule)}, func() {
-		id = s.create(t, object{"requests": []object{{"url": u.URL + "/never", "timeout": "50s"}}, "deadline": "15s"}).ID
+	master.Lose([]*redistest.Server{c.Replica(schedule)}, func() {
+		elsewhere := func() bool {
+			id = s.create(t, object{"requests": []object{{"url": u.URL + "/never", "timeout": "50s"}}, "deadline": "15s"}).ID
+			return c.Master("gather:{"+id+"}") != master
+		}
+		eventually(t, "one lives on another server", elsewhere)
 	})
-	eventually(t, "it ends at its deadline", func() bool {
+	within(t, survival, "it ends at its deadline", func() bool {
 		a, err := s.try(http.MethodGet, path(id, "?wait=20s"), nil)
 		return err == nil && a.status == http.StatusOK && a.aggregation(t).Reason == "deadline_exceeded"
 	})
@@ -132,6 +141,7 @@ func TestCluster_LostPlace(t *testing.T) {
 // TestSentinel_WaitReplicas has nothing accepted that a replica does not have.
 func TestSentinel_WaitReplicas(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	redis := redistest.LaunchSentinel(t, gone)
 	s := &system{redis: &redis.Set}
 	s.addAPI(t, "--redis-url", redis.URL, "--wait-replicas", "1")
@@ -145,7 +155,7 @@ func TestSentinel_WaitReplicas(t *testing.T) {
 		}
 	})
 	s.addWorker(t)
-	eventually(t, "what was accepted has ended", func() bool {
+	within(t, survival, "what was accepted has ended", func() bool {
 		a, err := s.try(http.MethodGet, path(kept, "?wait=20s"), nil)
 		return err == nil && a.status == http.StatusOK && a.aggregation(t).finished()
 	})

@@ -14,6 +14,7 @@ import (
 
 func TestCommand_CannotStart(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	// A Redis that is not there has to be given up soon; building and a busy machine
 	// are not counted in.
 	const bound = 10 * time.Second
@@ -65,6 +66,7 @@ func TestCommand_CannotStart(t *testing.T) {
 // TestCommand_Variables runs a system by variables alone, on a Redis with a password.
 func TestCommand_Variables(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	url := strings.Replace(redistest.LaunchTCP(t, "requirepass "+secret).URL, "://", "://:"+secret+"@", 1)
 	env := []string{"GATHER_REDIS_URL=" + url, "GATHER_LOG_FORMAT=json", "GATHER_LOG_LEVEL=debug"}
 	api := start(t, "api", append(env, "GATHER_LISTEN=127.0.0.1:0", "GATHER_MAX_REQUESTS=2", "GATHER_MAX_WAIT=1s"))
@@ -99,6 +101,7 @@ func TestCommand_Variables(t *testing.T) {
 
 func TestCommand_RedisSocket(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	s := &system{redis: redistest.Alone(redistest.Launch(t))}
 	url := strings.Replace(s.redis.URL, "unix://", "redis-socket://", 1)
 	s.addAPI(t, "--redis-url", url)
@@ -111,6 +114,7 @@ func TestCommand_RedisSocket(t *testing.T) {
 // TestCommand_Embedded does what a person does who starts it for the first time.
 func TestCommand_Embedded(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	s := &system{}
 	s.addAPI(t)
 	s.ready(t, 1)

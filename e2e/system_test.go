@@ -32,6 +32,7 @@ type system struct {
 // startEmbedded runs one process without a Redis. The flags are the worker's.
 func startEmbedded(tb testing.TB, flags ...string) *system {
 	tb.Helper()
+	ownRedis(tb)
 	s := &system{}
 	s.addAPI(tb, append([]string{"--allow-net", "127.0.0.0/8"}, flags...)...)
 	s.ready(tb, 1)

@@ -22,6 +22,7 @@ import (
 // TestCommand_TLS reaches a Redis, and a cluster, over TLS.
 func TestCommand_TLS(t *testing.T) {
 	t.Parallel()
+	ownRedis(t)
 	certificate, key := newCertificate(t)
 	for scheme, config := range map[string]string{"rediss://": "cluster-enabled no", "rediss-cluster://": "cluster-enabled yes\ncluster-announce-ip 127.0.0.1\ntls-cluster yes"} {
 		t.Run(scheme, func(t *testing.T) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -108,27 +107,26 @@ func (s *Store) confirmDue() {
 // confirm writes the places of those that are still there, and returns those of which it is
 // not known, or which it could not write.
 func (s *Store) confirm(ctx context.Context, ids []string) (failed []string) {
-	statuses := make([]*redis.StringCmd, len(ids))
+	metas := make([]*redis.SliceCmd, len(ids))
 	_, _ = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			statuses[i] = p.HGet(ctx, metaKey(id), "status")
+			metas[i] = p.HMGet(ctx, metaKey(id), "status", "owner")
 		}
 		return nil
 	})
 	args := []any{s.timing.VisitInterval.Milliseconds()}
 	var there []string
 	for i, id := range ids {
-		status, err := statuses[i].Result()
+		meta, err := metas[i].Result()
 		switch {
-		case errors.Is(err, redis.Nil): // gone, or never made
 		case err != nil:
 			failed = append(failed, id)
-		default:
+		case meta[0] != nil: // else it is gone, or was never made
 			there = append(there, id)
-			args = append(args, id, !gather.Status(status).Finished())
+			args = append(args, id, !gather.Status(text(meta[0])).Finished(), text(meta[1]))
 		}
 	}
-	if len(there) > 0 && confirmScript.Run(ctx, s.rdb, []string{scheduleKey, indexKey}, args...).Err() != nil {
+	if len(there) > 0 && confirmScript.Run(ctx, s.rdb, []string{scheduleKey, indexKey, ownersKey}, args...).Err() != nil {
 		failed = append(failed, there...)
 	}
 	return failed

@@ -137,7 +137,7 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 			return nil, false, cause
 		}
 	}
-	if agg, err := s.Get(ctx, id); err == nil {
+	if agg, err := s.Get(ctx, id); err == nil && s.replicated(ctx, id) == nil {
 		return agg, true, nil
 	}
 	return nil, false, fmt.Errorf("%w: %w", gather.ErrOutcomeUnknown, cause)

@@ -65,10 +65,10 @@ func newSentinel(tb testing.TB, downAfter time.Duration, config []string) *Senti
 		sentinel.keepConfiguration("--sentinel")
 	}
 	s.Servers = append(append([]*Server{}, s.nodes...), s.sentinels...)
-	s.URL = "redis-sentinel://" + strings.Join(addresses(s.sentinels), ",") + "?master=" + MasterName
+	s.URL = "redis-sentinel://" + strings.Join(s.Sentinels(), ",") + "?master=" + MasterName
 	s.connect = func() redis.UniversalClient {
 		return redis.NewFailoverClient(&redis.FailoverOptions{
-			MasterName: MasterName, SentinelAddrs: addresses(s.sentinels), ReadTimeout: time.Second, DialerRetries: 1,
+			MasterName: MasterName, SentinelAddrs: s.Sentinels(), ReadTimeout: time.Second, DialerRetries: 1,
 		})
 	}
 	return s
@@ -117,6 +117,9 @@ func (s *Sentinel) Master() *Server {
 	}
 	return nil
 }
+
+// Sentinels are the addresses of the Sentinels.
+func (s *Sentinel) Sentinels() []string { return addresses(s.sentinels) }
 
 // Replicas are the servers that follow the master now.
 func (s *Sentinel) Replicas() []*Server {

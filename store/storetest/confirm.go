@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,13 +37,25 @@ func (s suite) confirm(t *testing.T) {
 		f.hasPlace(queued)
 		f.hasPlace(finished)
 	})
+	s.timed(t, "gives what an owner created its place on the owner's list again", soon, func(f *fixture) {
+		f.apart()
+		mine := f.as("ada")
+		id := mine.create(specOf(1)).ID
+		f.losePlace(id)
+		f.check("lose", f.rdb.ZRem(f.ctx, indexKey+":ada", id).Err())
+		f.check("lose", f.rdb.HDel(f.ctx, ownersKey, id).Err())
+		f.hasPlace(id)
+		if ids, owners := f.ownLists("ada"); !slices.Equal(ids, []string{id}) || owners[id] != "ada" {
+			f.Errorf("the owner's list holds %v, the owners are %v", ids, owners)
+		}
+	})
 	s.timed(t, "tries again where Redis was away", soon, func(f *fixture) {
 		f.apart()
 		id := f.create(specOf(1)).ID
 		f.losePlace(id)
 		var failures atomic.Int32
 		stop := f.intercept(func(cmd redis.Cmder) error {
-			if cmd.Name() != "hget" && scriptOn(cmd) != scheduleKey || failures.Load() == 3 {
+			if cmd.Name() != "hmget" && scriptOn(cmd) != scheduleKey || failures.Load() == 3 {
 				return nil
 			}
 			failures.Add(1)
