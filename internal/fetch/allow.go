@@ -87,7 +87,8 @@ func (a *allowList) addIP(ip netip.Addr) error {
 
 func (a *allowList) addName(host string, port uint16) error {
 	name := canonicalName(host)
-	if name == "" || len(name) > 253 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+	emptyLabel := strings.Contains("."+name+".", "..")
+	if emptyLabel || len(name) > 253 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
 		return errors.New("the host must be a name in ASCII (an international one in its xn-- form) or an IP address")
 	}
 	if isDisguised(host) {
