@@ -118,6 +118,8 @@ type Aggregation struct {
 	// Results are in input order, always; while it runs, of the items finished so far.
 	Results []Result `json:"results,omitempty" doc:"In input order; while it runs, the items finished so far."`
 
+	// Owner is who made it, and who alone sees it; "" where there were no API keys.
+	Owner string `json:"-"`
 	// Priority is the queue of its subtasks.
 	Priority Priority `json:"-"`
 	// Deadline is how long it may take from its acceptance, or its last retry.

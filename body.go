@@ -35,7 +35,7 @@ func (resp *Response) FillResult(res *Result) {
 	if !resp.complete() {
 		text = trimPartialRune(text)
 	}
-	if wideCharset(charset) || !isText(mediaType, text) || !utf8.Valid(text) {
+	if wideCharset(charset) || !isText(mediaType, text) || !utf8.Valid(text) || isControl(text) {
 		res.BodyBase64 = resp.Body
 		return
 	}
@@ -84,6 +84,18 @@ func isText(mediaType string, body []byte) bool {
 		return false
 	}
 	return strings.HasPrefix(http.DetectContentType(body), "text/")
+}
+
+// isControl reports whether a body is control characters for more than a fifth. Each
+// takes six characters in a JSON string: a hostile body would become six times as long.
+func isControl(body []byte) bool {
+	n := 0
+	for _, c := range body {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+			n++
+		}
+	}
+	return n > len(body)/5
 }
 
 // wideCharset reports whether the charset is no superset of ASCII: ASCII text in

@@ -15,6 +15,8 @@ var (
 	ErrKeyReused = errors.New("the idempotency key was used with another body")
 	// ErrKeyGone means that the aggregation made with the idempotency key is deleted or expired.
 	ErrKeyGone = errors.New("the aggregation made with the idempotency key is deleted or expired")
+	// ErrTooManyOpen means that the owner has as many unfinished aggregations as it may.
+	ErrTooManyOpen = errors.New("too many open aggregations")
 	// ErrBadCursor means that a list's cursor is none that a list has returned.
 	ErrBadCursor = errors.New("not a cursor that a list has returned")
 	// ErrOutcomeUnknown means that Redis took the command and did not answer: it may

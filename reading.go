@@ -54,6 +54,8 @@ type Creation struct {
 	IdempotencyKey string
 	// Fingerprint tells bodies apart that come with the same idempotency key.
 	Fingerprint string
+	// Waits tells that the client is going to wait for the end.
+	Waits bool
 }
 
 // Readiness is what a load balancer or a person wants to know before work is sent here.

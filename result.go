@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -74,6 +73,8 @@ const (
 	CodeHTTPRequestError        ErrorCode = "http_request_error"
 	CodeHTTPResponseIncomplete  ErrorCode = "http_response_incomplete"
 	CodeHTTPHeaderSectionSize   ErrorCode = "http_response_header_section_size"
+	CodeHTTPTrailerSectionSize  ErrorCode = "http_response_trailer_section_size"
+	CodeHTTPTransferCoding      ErrorCode = "http_response_transfer_coding"
 	CodeHTTPContentCoding       ErrorCode = "http_response_content_coding"
 	CodeHTTPResponseTimeout     ErrorCode = "http_response_timeout"
 	CodeHTTPUpgradeFailed       ErrorCode = "http_upgrade_failed"
@@ -98,15 +99,4 @@ const (
 // Milliseconds is d in the unit of every `…_ms` field, to the microsecond.
 func Milliseconds(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
-}
-
-// Line is the result as one line of JSON, without a line end.
-func (r *Result) Line() ([]byte, error) {
-	var line bytes.Buffer
-	enc := json.NewEncoder(&line)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), nil
 }

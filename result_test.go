@@ -3,6 +3,7 @@ package gather_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -91,6 +92,37 @@ func TestResult_Line_roundTrip(t *testing.T) {
 		}
 	})
 }
+
+// What is written by hand is what encoding/json writes.
+func TestLine_isThatOfEncodingJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := result().Draw(t, "result")
+		request := gather.Request{
+			URL:    rapid.OneOf(rapid.Just("https://a/?b=c&d=<e>"), rapid.StringMatching(`[ -~]*`), rapid.String()).Draw(t, "request's url"),
+			Method: rapid.SampledFrom([]string{"", "", "", "POST"}).Draw(t, "method"),
+			Key:    rapid.SampledFrom([]string{"", "", "", "k"}).Draw(t, "request's key"),
+		}
+		for _, one := range []interface{ Line() ([]byte, error) }{&r, &request} {
+			var want bytes.Buffer
+			enc := json.NewEncoder(&want)
+			enc.SetEscapeHTML(false)
+			line, err := one.Line()
+			if err := errors.Join(err, enc.Encode(one)); err != nil {
+				t.Fatal(err)
+			}
+			if string(line)+"\n" != want.String() {
+				t.Fatalf("line %s\nwant %s", line, &want)
+			}
+		}
+		line, _ := request.Line()
+		if got, err := gather.ParseRequest(string(line)); err != nil || got.URL != toValid(request.URL) || got.Method != request.Method {
+			t.Fatalf("%s reads as %+v, %v", line, got, err)
+		}
+	})
+}
+
+// toValid is s as JSON can hold it.
+func toValid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // TestResult_Line_opening pins what the store relies on: it makes the line of an
 // item that no worker ended by cutting this one before its status.

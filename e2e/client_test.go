@@ -17,8 +17,9 @@ type object = map[string]any
 // client is a client of one API. It takes compressed answers only where a test
 // asks for them, and follows no redirects.
 type client struct {
-	base string
-	http *http.Client
+	base    string
+	http    *http.Client
+	headers []string // sent with every request
 }
 
 func newClient(tb testing.TB, base string) *client {
@@ -29,6 +30,13 @@ func newClient(tb testing.TB, base string) *client {
 		Timeout:       2 * patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// with is the client with an API key.
+func (c *client) with(key string) *client {
+	other := *c
+	other.headers = []string{"Authorization: Bearer " + key}
+	return &other
 }
 
 // answer is a response that has arrived in full.
@@ -71,7 +79,7 @@ func (c *client) open(method, path string, body any, headers ...string) (*http.R
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	for _, header := range headers {
+	for _, header := range append(c.headers[:len(c.headers):len(c.headers)], headers...) {
 		name, value, _ := strings.Cut(header, ": ")
 		req.Header.Set(name, value)
 	}

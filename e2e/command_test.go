@@ -23,7 +23,7 @@ func TestCommand_Help(t *testing.T) {
 	t.Parallel()
 	both := "redis-url log-format log-level"
 	for name, flags := range map[string]string{
-		"api":    both + " listen demo max-requests max-wait",
+		"api":    both + " listen demo max-requests max-wait api-keys api-keys-file insecure-no-auth rate-limit rate-burst max-open max-waits max-streams monitor-write",
 		"worker": both + " concurrency allow-net max-body",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,6 +73,17 @@ func TestCommand_BadFlags(t *testing.T) {
 		"a size too small":   {"worker", nil, []string{redis, "--max-body", "1"}, []string{"--max-body", "1B", "to"}},
 		"no network":         {"worker", nil, []string{redis, "--allow-net", "10.0.0.0/33"}, []string{"--allow-net", "10.0.0.0/33", "CIDR"}},
 		"no network, nested": {"api", nil, []string{"--listen", "127.0.0.1:0", "--allow-net", "x"}, []string{"--allow-net", "x", "CIDR"}},
+		"listens to all":     {"api", nil, []string{"--listen", ":0"}, []string{"--listen :0", "--api-keys", "--insecure-no-auth"}},
+		"listens to IPv4":    {"api", []string{"GATHER_LISTEN=0.0.0.0:0"}, []string{"--api-keys", ""}, []string{"--listen 0.0.0.0:0", "--api-keys"}},
+		"listens to IPv6":    {"api", nil, []string{"--listen", "[::]:0"}, []string{"--listen [::]:0", "--api-keys"}},
+		"listens to a name":  {"api", nil, []string{"--listen", "gather.example:0"}, []string{"--listen gather.example:0", "--api-keys"}},
+		"a weak key":         {"api", nil, []string{"--api-keys", strongKey + ",fifteen-letters"}, []string{"--api-keys", "key 2", "15 characters", "at least 16"}},
+		"a key of no token":  {"api", []string{"GATHER_API_KEYS=with spaces in between"}, nil, []string{"--api-keys", "key 1", "bearer token"}},
+		"a key of two":       {"api", nil, []string{"--api-keys", "a:" + strongKey + ",b:" + strongKey}, []string{"--api-keys", "key 2", "two owners"}},
+		"no file of keys":    {"api", nil, []string{"--api-keys-file", "/nowhere/keys"}, []string{"--api-keys-file", "/nowhere/keys"}},
+		"write for all":      {"api", nil, []string{"--monitor-write", "--api-keys", "a:" + strongKey + ",b:" + strongKey + "b"}, []string{"--monitor-write", "--monitor-owners"}},
+		"limits":             {"api", nil, []string{"--rate-limit=-1", "--max-open=1001", "--max-waits=0", "--max-streams=0"}, []string{"--rate-limit -1", "--max-open 1001", "--max-waits 0", "--max-streams 0"}},
+		"a burst of nothing": {"api", nil, []string{"--rate-burst", "3"}, []string{"--rate-burst", "--rate-limit"}},
 		"several":            {"worker", nil, []string{"--concurrency", "0", "--max-body", "1"}, []string{"--redis-url", "--concurrency", "--max-body"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,6 +93,11 @@ func TestCommand_BadFlags(t *testing.T) {
 				t.Errorf("code %d, want 2; stdout %q", code, stdout)
 			}
 			wantOneLine(t, stderr, c.says...)
+			for _, key := range []string{strongKey, "fifteen-letters", "with spaces"} {
+				if strings.Contains(stderr, key) {
+					t.Errorf("it repeats a key: %s", stderr)
+				}
+			}
 		})
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/redis/go-redis/v9"
-
 	"gather"
 )
 
@@ -14,6 +12,9 @@ import (
 func (s *Store) Cancel(ctx context.Context, id string) (*gather.Aggregation, error) {
 	if !validID(id) {
 		return nil, gather.ErrNotFound
+	}
+	if err := s.own(ctx, id); err != nil {
+		return nil, err
 	}
 	n, err := s.run(ctx, cancelScript, id).Int()
 	switch {
@@ -29,7 +30,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (*gather.Aggregation, err
 
 // Retry makes the failed and canceled items of a finished aggregation wait to be
 // run again, under a new deadline of the same length. It returns ErrNotFound or
-// ErrUnfinished. Where every item succeeded, nothing changes.
+// ErrUnfinished or ErrTooManyOpen. Where every item succeeded, nothing changes.
 func (s *Store) Retry(ctx context.Context, id string) (*gather.Aggregation, error) {
 	if !validID(id) {
 		return nil, gather.ErrNotFound
@@ -40,6 +41,10 @@ func (s *Store) Retry(ctx context.Context, id string) (*gather.Aggregation, erro
 	}
 	if !agg.Status.Finished() {
 		return nil, gather.ErrUnfinished
+	}
+	ctx = gather.WithOwner(ctx, agg.Owner)
+	if err := s.admit(ctx, id); err != nil {
+		return nil, err
 	}
 	// As in Create: what exists must be on the schedule before it waits to be run.
 	if err := s.visitSoon(ctx, id, s.timing.VisitInterval); err != nil {
@@ -69,7 +74,15 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if !validID(id) {
 		return gather.ErrNotFound
 	}
-	n, err := s.run(ctx, deleteScript, id).Int()
+	if err := s.own(ctx, id); err != nil {
+		return err
+	}
+	if s.apart.Load() { // then a visit finds what a crash leaves
+		if err := s.visitSoon(ctx, id, s.timing.VisitInterval); err != nil {
+			return err
+		}
+	}
+	n, err := s.runWithAll(ctx, deleteScript, id).Int()
 	if err != nil {
 		return unavailable(ctx, "delete", id, err)
 	}
@@ -80,14 +93,4 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		return gather.ErrNotFound
 	}
 	return nil
-}
-
-// Forget takes an aggregation that is gone off the index and the schedule.
-func (s *Store) Forget(ctx context.Context, id string) error {
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZRem(ctx, indexKey, id)
-		p.ZRem(ctx, scheduleKey, id)
-		return nil
-	})
-	return unavailable(ctx, "forget", id, err)
 }

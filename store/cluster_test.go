@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"net"
 	"net/url"
 	"testing"
@@ -49,6 +50,33 @@ func TestStore_cluster(t *testing.T) {
 		}
 		if r, err := s.Wait(t.Context(), id, time.Hour, nil); err != nil || r.Status != gather.StatusCanceled {
 			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
+func TestStore_cluster_owner(t *testing.T) {
+	t.Parallel()
+	s := store.New(newCluster(t))
+	t.Cleanup(s.Close)
+	s.LimitOpen(2)
+	ctx := gather.WithOwner(t.Context(), "a")
+	mustCreate(t, s, oneItem) // finds out that it is one, and is nobody's
+	for range 3 {
+		agg, _, err := s.Create(ctx, &gather.Creation{Spec: oneItem})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page, err := s.List(ctx, gather.Filter{}, "", 10); err != nil || len(page.Items) != 1 || page.Items[0].Owner != "a" {
+			t.Errorf("%+v, %v", page, err)
+		}
+		if err := s.Delete(gather.WithOwner(ctx, "b"), agg.ID); !errors.Is(err, gather.ErrNotFound) {
+			t.Errorf("deleted by another: %v", err)
+		}
+		if allowance, err := s.Take(ctx, gather.Rate{PerSecond: 1, Burst: 10}); err != nil || !allowance.Granted {
+			t.Errorf("%+v, %v", allowance, err)
+		}
+		if err := s.Delete(ctx, agg.ID); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,8 +18,9 @@ import (
 const idempotencyWindow = 24 * time.Hour
 
 const (
-	// settleTimeout bounds the question what came of a creation.
-	settleTimeout = 500 * time.Millisecond
+	// settleTimeout bounds the question what came of a creation: with the time of a command
+	// before it, a client is answered within two seconds.
+	settleTimeout = 300 * time.Millisecond
 	// settleTTL is how long an abandoned creation can't be made up for: longer than a
 	// command can be on its way.
 	settleTTL = 10 * time.Minute
@@ -26,7 +28,8 @@ const (
 
 // Create accepts the aggregation, in whole or, with an error, not at all. With an
 // idempotency key that was used before it returns what was made then, as
-// replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone.
+// replayed, or ErrKeyReused if the fingerprint differs, or ErrKeyGone. An owner who has
+// as many unfinished ones as it may gets ErrTooManyOpen.
 func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Aggregation, replayed bool, err error) {
 	id, err := s.ids.next()
 	if err != nil {
@@ -51,6 +54,9 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 		// it in its place. Whoever is second finds it made.
 		id = first
 	}
+	if err := s.admit(ctx, id); err != nil {
+		return nil, false, err
+	}
 	agg, created, err := s.create(ctx, id, c)
 	return agg, err == nil && !created && c.IdempotencyKey != "", err
 }
@@ -59,25 +65,27 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 // one script, or where those live on other servers, them first. So an aggregation
 // that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
+	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
+	// after the client was told that nothing was accepted. So it is asked first, and told
+	// until when it may do it.
+	now, err := s.answering(ctx)
+	if err != nil {
+		return nil, false, err
+	}
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
 	seals, err := s.keyring.sealer(id)
 	if err != nil {
 		return nil, false, err
 	}
-	args, err := creationArgs(c.Spec, first, seals)
+	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10), gather.OwnerOf(ctx), seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
-	}
-	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
-	// after the client was told that nothing was accepted. So it is asked first.
-	if _, err := s.now(ctx); err != nil {
-		return nil, false, err
 	}
 	start, keys, apart := time.Now(), keysOf(id), s.apart.Load()
 	if apart {
 		err = s.visitSoon(ctx, id, first)
 	} else {
-		keys = append(keys, scheduleKey, indexKey)
+		keys = append(keys, append([]string{scheduleKey, indexKey}, ownLists(ctx)...)...)
 	}
 	if err != nil {
 		return nil, false, err
@@ -90,15 +98,25 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if err != nil {
 		return s.settle(ctx, id, c, unavailable(ctx, "create", id, err))
 	}
+	us, _ := strconv.ParseInt(text(reply[1]), 10, 64)
+	s.hear(time.UnixMicro(us))
 	if integer(reply[0]) < 0 {
-		return nil, false, fmt.Errorf("create %s: it was abandoned: %w", id, gather.ErrUnavailable)
+		return nil, false, fmt.Errorf("create %s: Redis came to it too late: %w", id, gather.ErrUnavailable)
 	}
 	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
 	}
 	s.confirmKey(ctx, id, c)
-	agg, err = decodeState(id, reply[2], reply[1])
-	return agg, integer(reply[0]) == 1, err
+	created = integer(reply[0]) == 1
+	state := stateFields(reply[2])
+	if created {
+		addFields(state, args)
+	}
+	agg, err = decodeMeta(id, state, time.UnixMicro(us))
+	if err == nil && created && c.Waits {
+		s.prepare(agg)
+	}
+	return agg, created, err
 }
 
 // settle finds out what came of a creation whose reply did not arrive: the script
@@ -129,26 +147,29 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 	if c.IdempotencyKey != "" {
 		args := redis.SetArgs{Mode: "XX", KeepTTL: true}
-		_ = s.rdb.SetArgs(ctx, idempotencyKey(c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
+		_ = s.rdb.SetArgs(ctx, idempotencyKey(ctx, c.IdempotencyKey), "made "+id+" "+c.Fingerprint, args).Err()
 	}
 }
 
-// creationArgs are what create.lua takes.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration, seals *sealer) ([]any, error) {
+// creationArgs are what create.lua takes. notAfter is by Redis' clock.
+func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, owner string, seals *sealer) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
 		return nil, err
 	}
 	fields := []any{
-		"name", spec.Name, "labels", labels, "priority", string(spec.PriorityOrDefault()),
+		"name", spec.Name, "labels", string(labels), "priority", string(spec.PriorityOrDefault()),
 		"lane", string(gather.LaneOf(spec.PriorityOrDefault(), len(items))),
 		"total", len(items), "window", spec.Concurrency, "batch", batchSize(len(items), spec.Concurrency),
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
 	}
-	args := make([]any, 0, 2+len(fields)+len(items))
-	args = append(args, firstVisit.Milliseconds(), len(fields))
+	if owner != "" {
+		fields = append(fields, "owner", owner)
+	}
+	args := make([]any, 0, 3+len(fields)+len(items))
+	args = append(args, firstVisit.Milliseconds(), notAfter.UnixMilli(), len(fields))
 	args = append(args, fields...)
 	for i := range items {
 		stored, err := encodeRequest(i, &items[i])
@@ -160,6 +181,13 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration, seals *sealer) ([
 	return args, nil
 }
 
+// addFields adds the meta hash's fields among creationArgs to those of a reply.
+func addFields(state map[string]string, args []any) {
+	for fields := args[3 : 3+args[2].(int)]; len(fields) > 0; fields = fields[2:] {
+		state[fields[0].(string)] = fmt.Sprint(fields[1])
+	}
+}
+
 // ceilMilliseconds keeps what is shorter than a millisecond from becoming 0, "at once".
 func ceilMilliseconds(d time.Duration) int64 {
 	return (d + time.Millisecond - 1).Milliseconds()
@@ -168,7 +196,7 @@ func ceilMilliseconds(d time.Duration) int64 {
 // reserveKey ties the idempotency key to id, if it is free. It returns the id that
 // the key is tied to, and whether that aggregation is known to have been made.
 func (s *Store) reserveKey(ctx context.Context, c *gather.Creation, id string) (first string, made bool, err error) {
-	key := idempotencyKey(c.IdempotencyKey)
+	key := idempotencyKey(ctx, c.IdempotencyKey)
 	args := redis.SetArgs{Mode: "NX", Get: true, TTL: idempotencyWindow}
 	before, err := s.rdb.SetArgs(ctx, key, "reserved "+id+" "+c.Fingerprint, args).Result()
 	if errors.Is(err, redis.Nil) {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -17,19 +16,12 @@ import (
 // the request as JSON. The scripts need the first three, and so need not parse JSON.
 func encodeRequest(index int, r *gather.Request) ([]byte, error) {
 	result := gather.Result{Index: index, Key: r.Key, URL: r.URL}
-	line, err := result.Line()
+	opening := result.Opening()
+	request, err := r.Line()
 	if err != nil {
 		return nil, err
 	}
-	opening, _, found := bytes.Cut(line, []byte(`,"status":`))
-	if !found {
-		return nil, fmt.Errorf("result %d has no status", index)
-	}
-	request, err := encodeJSON(r)
-	if err != nil {
-		return nil, err
-	}
-	stored := make([]byte, 0, len(opening)+len(request)+len(r.URL)+32)
+	stored := make([]byte, 0, 2*len(opening)+len(request)+32)
 	stored = strconv.AppendInt(stored, r.AttemptTimeout().Milliseconds(), 10)
 	stored = append(stored, '\n')
 	stored = append(stored, opening...)
@@ -39,24 +31,11 @@ func encodeRequest(index int, r *gather.Request) ([]byte, error) {
 	return append(stored, request...), nil
 }
 
-// encodeJSON is v on one line, its characters as they are: a request's body is not
-// ours to rewrite.
-func encodeJSON(v any) ([]byte, error) {
-	var line bytes.Buffer
-	enc := json.NewEncoder(&line)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), err
-}
-
 func decodeRequest(stored string) (gather.Request, error) {
-	var r gather.Request
-	data := []byte(stored)
 	for range 3 {
-		_, data, _ = bytes.Cut(data, []byte{'\n'})
+		_, stored, _ = strings.Cut(stored, "\n")
 	}
-	err := json.Unmarshal(data, &r)
-	return r, err
+	return gather.ParseRequest(stored)
 }
 
 // fetchLabel says what a request fetches: its userinfo and the values of its
@@ -92,6 +71,7 @@ func decodeMeta(id string, m map[string]string, now time.Time) (*gather.Aggregat
 		Name:      m["name"],
 		Status:    gather.Status(m["status"]),
 		Reason:    m["reason"],
+		Owner:     m["owner"],
 		CreatedAt: gather.UnixMilli(number("created")),
 		Priority:  gather.Priority(m["priority"]),
 		Deadline:  time.Duration(number("deadline")) * time.Millisecond,
@@ -123,16 +103,6 @@ func decodeMeta(id string, m map[string]string, now time.Time) (*gather.Aggregat
 	elapsed := time.Duration(end-number("accepted_us")) * time.Microsecond
 	agg.ElapsedMS = gather.Milliseconds(max(0, elapsed))
 	return agg, nil
-}
-
-// decodeState is decodeMeta of a script's reply: the hash as a list, and the time in ms.
-func decodeState(id string, meta, now any) (*gather.Aggregation, error) {
-	list, _ := meta.([]any)
-	fields := make(map[string]string, len(list)/2)
-	for i := 0; i+1 < len(list); i += 2 {
-		fields[text(list[i])] = text(list[i+1])
-	}
-	return decodeMeta(id, fields, time.UnixMilli(integer(now)))
 }
 
 // subtaskFields is how many values a script returns of each subtask.

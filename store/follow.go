@@ -25,6 +25,10 @@ func (s *Store) Follow(ctx context.Context, id string, after int) iter.Seq2[gath
 			yield(gather.Progress{}, gather.ErrNotFound)
 			return
 		}
+		if err := s.own(ctx, id); err != nil {
+			yield(gather.Progress{}, err)
+			return
+		}
 		hints, forget := s.hub.watch(id)
 		defer forget()
 		if err := s.keepFollowed(ctx, id); err != nil {
@@ -90,9 +94,12 @@ func (s *Store) completions(ctx context.Context, id string, after int) (*complet
 	if err != nil {
 		return nil, unavailable(ctx, "follow", id, err)
 	}
-	agg, err := decodeState(id, reply[0], reply[1])
+	agg, err := decodeMeta(id, stateFields(reply[0]), time.UnixMilli(integer(reply[1])))
 	if err != nil {
 		return nil, err
+	}
+	if !visible(ctx, agg) {
+		return nil, gather.ErrNotFound
 	}
 	part := &completed{last: int(integer(reply[3])), more: integer(reply[2]) == 1}
 	part.Aggregation = agg

@@ -116,21 +116,14 @@ func FuzzRequest_decoding(f *testing.F) {
 // metaOf is the hash that creates an aggregation of the spec, with what create.lua adds.
 func metaOf(tb testing.TB, spec *gather.Spec) map[string]string {
 	tb.Helper()
-	args, err := creationArgs(spec, 0, nil)
+	args, err := creationArgs(spec, 0, time.Time{}, "", nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	meta := map[string]string{
 		"status": "queued", "created": "1000", "accepted": "1000", "accepted_us": "1000000", "succeeded": "0", "failed": "0", "canceled": "0", "retries": "0",
 	}
-	fields := args[2 : 2+args[1].(int)]
-	for i := 0; i < len(fields); i += 2 {
-		text := fmt.Sprint(fields[i+1])
-		if raw, isBytes := fields[i+1].([]byte); isBytes {
-			text = string(raw)
-		}
-		meta[fmt.Sprint(fields[i])] = text
-	}
+	addFields(meta, args)
 	return meta
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,12 +10,15 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"gather"
 )
 
 const (
 	indexKey    = "gather:{all}:index"
 	scheduleKey = "gather:{all}:schedule"
 	workersKey  = "gather:{all}:workers"
+	ownersKey   = "gather:{all}:owners"
 	// sealedWithKey holds the id of a key, not the key.
 	sealedWithKey = "gather:{all}:sealed-with"
 
@@ -35,8 +39,16 @@ func keysOf(id string) []string {
 	}
 }
 
-// idempotencyKey hides the client's key, which may be long or secret.
-func idempotencyKey(key string) string {
+func ownIndexKey(owner string) string { return indexKey + ":" + owner }
+func openKey(owner string) string     { return "gather:{all}:open:" + owner }
+func rateKey(owner string) string     { return "gather:rate:" + owner }
+
+// idempotencyKey hides the client's key, which may be long or secret. Those of two
+// owners never meet; an owner's name holds no zero byte.
+func idempotencyKey(ctx context.Context, key string) string {
+	if owner := gather.OwnerOf(ctx); owner != "" {
+		key = owner + "\x00" + key
+	}
 	sum := sha256.Sum256([]byte(key))
 	return "gather:key:" + hex.EncodeToString(sum[:])
 }

@@ -76,6 +76,27 @@ func TestStore_whenRedisIs(t *testing.T) {
 			t.Errorf("%+v, %v", agg, err)
 		}
 	})
+	t.Run("stopped just after it answered", func(t *testing.T) {
+		t.Parallel()
+		server := redistest.Launch(t)
+		s, _ := newStore(t, server.URL+"?read_timeout=300ms", store.Timing{})
+		_, rdb := newStore(t, server.URL, store.Timing{})
+		accepted := mustCreate(t, s, oneItem)
+		server.Pause()
+		_, _, err := s.Create(t.Context(), &gather.Creation{Spec: oneItem})
+		server.Resume()
+		if err == nil {
+			t.Error("created by a Redis that is stopped")
+		}
+		for range 20 { // it comes to what it was sent before, or with the first of these
+			if err := rdb.Ping(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if keys := rdb.Keys(t.Context(), "gather:{agg_*}").Val(); len(keys) != 1 || !strings.Contains(keys[0], accepted) {
+			t.Errorf("kept %q, want %s alone", keys, accepted)
+		}
+	})
 	t.Run("restarted during a wait", func(t *testing.T) {
 		t.Parallel()
 		server := redistest.Launch(t, "appendonly yes", "appendfsync always")

@@ -33,7 +33,11 @@ func (s *Store) Get(ctx context.Context, id string) (*gather.Aggregation, error)
 	if len(meta.Val()) == 0 {
 		return nil, gather.ErrNotFound
 	}
-	return decodeMeta(id, meta.Val(), now.Val())
+	agg, err := decodeMeta(id, meta.Val(), now.Val())
+	if err == nil && !visible(ctx, agg) {
+		return nil, gather.ErrNotFound
+	}
+	return agg, err
 }
 
 // Read returns the aggregation with its results, or ErrNotFound. Results that fit
@@ -73,6 +77,9 @@ func (s *Store) readPart(ctx context.Context, id string, first int64, whose int)
 	seconds, _ := strconv.ParseInt(text(reply[1]), 10, 64)
 	us, _ := strconv.ParseInt(text(reply[2]), 10, 64)
 	agg, err := decodeMeta(id, stateFields(reply[0]), time.UnixMicro(seconds*1e6+us))
+	if err == nil && !visible(ctx, agg) {
+		return nil, gather.ErrNotFound
+	}
 	return &readPart{Aggregation: agg, next: integer(reply[3]), lines: reply[4:]}, err
 }
 
@@ -138,7 +145,7 @@ func (s *Store) List(ctx context.Context, f gather.Filter, cursor string, limit 
 		}
 		for i, agg := range aggregations {
 			cursor = ids[i]
-			if agg == nil || !passes(f, agg) {
+			if agg == nil || !visible(ctx, agg) || !passes(f, agg) {
 				continue
 			}
 			if page.Items = append(page.Items, *agg); len(page.Items) == limit {
@@ -168,7 +175,7 @@ func (s *Store) idsBefore(ctx context.Context, cursor string, count int64) ([]st
 	if cursor != "" {
 		newest = "(" + cursor
 	}
-	ids, err := s.rdb.ZRevRangeByLex(ctx, indexKey, &redis.ZRangeBy{Max: newest, Min: "-", Count: count}).Result()
+	ids, err := s.rdb.ZRevRangeByLex(ctx, listKey(ctx), &redis.ZRangeBy{Max: newest, Min: "-", Count: count}).Result()
 	return ids, unavailable(ctx, "list", "aggregations", err)
 }
 

@@ -116,7 +116,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 		}
 		args = append(args, results[i].Index, results[i].Run, string(results[i].Status), line)
 	}
-	reply, err := s.run(ctx, recordScript, id, args...).Slice()
+	reply, err := s.runWithAll(ctx, recordScript, id, args...).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "record results of", id, err)
 	}

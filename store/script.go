@@ -34,8 +34,16 @@ var readScript = redis.NewScript(luaFile("read"))
 
 // These work on the keys of all aggregations together.
 var (
-	tickScript = redis.NewScript(luaFile("tick"))
-	planScript = redis.NewScript(luaFile("plan"))
+	tickScript   = redis.NewScript(luaFile("tick"))
+	planScript   = redis.NewScript(luaFile("plan"))
+	forgetScript = redis.NewScript(luaFile("forget"))
+)
+
+// These work on what an owner may do.
+var (
+	takeScript   = redis.NewScript(luaFile("take"))
+	admitScript  = redis.NewScript(luaFile("admit"))
+	vacateScript = redis.NewScript(luaFile("vacate"))
 )
 
 func scriptOfOne(name string) *redis.Script {
@@ -52,4 +60,17 @@ func luaFile(name string) string {
 
 func (s *Store) run(ctx context.Context, script *redis.Script, id string, args ...any) *redis.Cmd {
 	return script.Run(ctx, s.rdb, keysOf(id), args...)
+}
+
+// runWithAll is run for scripts that also touch the schedule and the index where Redis
+// allows that: on a cluster they live in other slots, and the script goes without them.
+func (s *Store) runWithAll(ctx context.Context, script *redis.Script, id string, args ...any) *redis.Cmd {
+	if !s.apart.Load() {
+		reply := script.Run(ctx, s.rdb, append(keysOf(id), scheduleKey, indexKey), args...)
+		if !redis.HasErrorPrefix(reply.Err(), "CROSSSLOT") {
+			return reply
+		}
+		s.apart.Store(true)
+	}
+	return s.run(ctx, script, id, args...)
 }

@@ -4,7 +4,7 @@
 //
 // Each aggregation has these keys, which share a hash tag and so a slot:
 //
-//	gather:{ID}            hash    status, counts, times in ms, the client's name and labels
+//	gather:{ID}            hash    status, counts, times in ms, the owner, the client's name and labels
 //	gather:{ID}:requests   hash    index → stored request (encoding.go)
 //	gather:{ID}:todo       list    indexes of the items not handed out yet
 //	gather:{ID}:waiting    zset    items handed out that wait for a worker, by since when (ms)
@@ -24,7 +24,14 @@
 //	                       string  id of the key that requests are sealed with (keyring.go)
 //	gather:key:{HASH}      string  an idempotency key: the aggregation made with it
 //
-// The index and the schedule are written with the aggregation, or before it, so that
+// Where API keys are in use, there are for owners and their limits:
+//
+//	gather:{all}:index:{OWNER}  zset    as the index, those of one owner
+//	gather:{all}:owners         hash    id → the owner, for when the aggregation is gone
+//	gather:{all}:open:{OWNER}   zset    ids that may be unfinished, by when that was allowed (ms)
+//	gather:rate:{OWNER}         string  when the owner's burst is whole again (us)
+//
+// The indexes and the schedule are written with the aggregation, or before it, so that
 // there is none which the watchdog can't find. Two channels carry ids as hints:
 // gather:changed (read again) and gather:closed (abort what is in flight).
 package store
@@ -34,7 +41,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -54,6 +60,10 @@ type Store struct {
 	apart atomic.Bool
 
 	timing Timing
+	// heard is when Redis last told its time.
+	heard atomic.Pointer[clockReading]
+	// mostOpen is how many unfinished aggregations an owner may have; 0 means no bound.
+	mostOpen int
 	// keyring is nil where requests are stored as they are.
 	keyring *Keyring
 	// capacity is how many fetches all workers can have in flight at once, as seen at
@@ -86,10 +96,4 @@ func unavailable(ctx context.Context, op, id string, err error) error {
 		return fmt.Errorf("%s %s: %w", op, id, ctx.Err())
 	}
 	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, withoutReply(err))
-}
-
-// now is Redis' own clock.
-func (s *Store) now(ctx context.Context) (time.Time, error) {
-	now, err := s.rdb.Time(ctx).Result()
-	return now, unavailable(ctx, "read the time", "", err)
 }

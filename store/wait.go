@@ -20,14 +20,21 @@ func (s *Store) Wait(ctx context.Context, id string, atMost time.Duration, over 
 	defer timer.Stop()
 	for {
 		v, wanted := s.join(id)
+		if !s.shows(ctx, v) {
+			s.leave(id, v)
+			return nil, gather.ErrNotFound
+		}
 		select {
 		case <-v.ended:
 			s.leave(id, v)
 			if v.readings < wanted {
 				continue
 			}
-			if v.err != nil {
+			switch {
+			case v.err != nil:
 				return nil, v.err
+			case !visible(ctx, v.last.Aggregation):
+				return nil, gather.ErrNotFound
 			}
 			return s.reading(v.last), nil
 		case <-timer.C:
@@ -39,6 +46,21 @@ func (s *Store) Wait(ctx context.Context, id string, atMost time.Duration, over 
 		// The end of the wait must not cut off the reading that answers it.
 		return s.Read(context.WithoutCancel(ctx), id)
 	}
+}
+
+// shows waits for the first reading, which tells whose the aggregation is, and reports
+// whether who asks may wait for it. It is the same reading for all.
+func (s *Store) shows(ctx context.Context, v *vigil) bool {
+	if gather.OwnerOf(ctx) == "" {
+		return true
+	}
+	select {
+	case <-v.known:
+		return v.seen == nil || visible(ctx, v.seen)
+	case <-ctx.Done():
+	case <-s.hub.ctx.Done():
+	}
+	return true // what is read at the end is looked at again
 }
 
 // waits are the vigils of this process, one for each aggregation that is waited for.
@@ -55,6 +77,7 @@ type waits struct {
 // own. All of it is guarded by waits.mu, the outcome until ended is closed.
 type vigil struct {
 	waiters int
+	fresh   bool        // nothing has happened since the aggregation was made
 	forget  func()      // ends the hints
 	poll    *time.Timer // makes up for lost hints; nil before the first reading
 	reading bool        // one is under way
@@ -64,6 +87,9 @@ type vigil struct {
 	// readings counts those that have begun. Whoever comes is answered by one that
 	// begins afterwards: what an older one found may be over since, by a retry.
 	readings int
+	// known is closed after the first of them; seen is the aggregation then, nil if that failed.
+	known chan struct{}
+	seen  *gather.Aggregation
 	// ended is closed with the outcome of the last reading.
 	ended chan struct{}
 	last  *readPart
@@ -77,14 +103,38 @@ func (s *Store) join(id string) (v *vigil, wanted int) {
 	defer s.waits.mu.Unlock()
 	v = s.waits.of[id]
 	if v == nil {
-		v = &vigil{ended: make(chan struct{})}
-		v.forget = s.hub.notify(id, func() { s.hinted(id, v) })
-		s.waits.of[id] = v
+		v = s.begin(id)
 	}
 	v.waiters++
 	wanted = v.readings + 1
-	s.ask(id, v)
+	if !v.fresh {
+		s.ask(id, v)
+	}
 	return v, wanted
+}
+
+// begin begins a vigil. The caller holds the lock.
+func (s *Store) begin(id string) *vigil {
+	v := &vigil{known: make(chan struct{}), ended: make(chan struct{})}
+	v.forget = s.hub.notify(id, func() { s.hinted(id, v) })
+	s.waits.of[id] = v
+	return v
+}
+
+// prepare begins the vigil of an aggregation that was just made, before anything can
+// happen to it: who comes to wait for it need not read it first. If nobody comes until
+// the first poll, it ends.
+func (s *Store) prepare(agg *gather.Aggregation) {
+	s.waits.mu.Lock()
+	defer s.waits.mu.Unlock()
+	id := agg.ID
+	if s.waits.closed || s.waits.of[id] != nil {
+		return
+	}
+	v := s.begin(id)
+	v.fresh, v.seen = true, agg
+	close(v.known)
+	v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
 }
 
 func (s *Store) leave(id string, v *vigil) {
@@ -109,6 +159,10 @@ func (s *Store) drop(id string, v *vigil) {
 func (s *Store) hinted(id string, v *vigil) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
+	v.fresh = false
+	if v.waiters == 0 && !v.over {
+		s.drop(id, v)
+	}
 	s.ask(id, v)
 }
 
@@ -146,6 +200,12 @@ func (s *Store) beginReading(v *vigil) bool {
 func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (again bool) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
+	if v.readings == 1 && v.seen == nil {
+		if last != nil {
+			v.seen = last.Aggregation
+		}
+		close(v.known)
+	}
 	switch {
 	case v.over || s.hub.ctx.Err() != nil: // nobody is left, or all are told by the hub
 		return false

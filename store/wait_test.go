@@ -107,6 +107,14 @@ func (v *vigilTest) waiting(id string) int {
 	return 0
 }
 
+// isRead reports whether a reading is under way.
+func (v *vigilTest) isRead(id string) bool {
+	v.s.waits.mu.Lock()
+	defer v.s.waits.mu.Unlock()
+	vigil := v.s.waits.of[id]
+	return vigil != nil && vigil.reading
+}
+
 func (v *vigilTest) count() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -153,6 +161,8 @@ func TestStore_Wait_together(t *testing.T) {
 		for range 50 {
 			waiters = append(waiters, v.wait(t.Context(), id))
 		}
+		// One under way may find the end, and is too early for who came during it.
+		v.eventually("nothing is read", func() bool { return !v.isRead(id) })
 		v.cancel(id)
 		first := v.want(waiters[0], gather.StatusCanceled)
 		for _, w := range waiters[1:] {

@@ -101,15 +101,20 @@ func (s *Store) plan(ctx context.Context, round *gather.Round, id string, in tim
 	return unavailable(ctx, "plan visit of", id, err)
 }
 
-// visitSoon plans a visit whatever was planned.
+// visitSoon plans a visit whatever was planned, and puts the aggregation on the lists:
+// all of it or, with an error, nothing.
 func (s *Store) visitSoon(ctx context.Context, id string, in time.Duration) error {
 	now, err := s.now(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAdd(ctx, scheduleKey, redis.Z{Score: planned(now.Add(in)), Member: id})
 		p.ZAdd(ctx, indexKey, redis.Z{Member: id})
+		if own := ownLists(ctx); own != nil {
+			p.ZAdd(ctx, own[0], redis.Z{Member: id})
+			p.HSet(ctx, own[1], id, gather.OwnerOf(ctx))
+		}
 		return nil
 	})
 	return unavailable(ctx, "schedule", id, err)

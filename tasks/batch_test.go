@@ -174,7 +174,8 @@ func TestServer_fetchBatch_claimsAsManyAsItHasSlots(t *testing.T) {
 		}
 		const ms = time.Millisecond
 		for index, want := range []time.Duration{0, 0, 100 * ms, 200 * ms, 400 * ms} {
-			if got := tr.sinceStart[index]; got != want {
+			// A result may linger for others before it frees its slot.
+			if got := tr.sinceStart[index]; got < want || got > want+5*lingering {
 				t.Errorf("item %d is sent after %v, want %v", index, got, want)
 			}
 		}

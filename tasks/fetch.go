@@ -88,6 +88,7 @@ func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) 
 	for {
 		response, elapsed := s.send(ctx, id, claim)
 		if response.Error != nil && ctx.Err() != nil {
+			s.results.dismiss(id)
 			return s.aborted(ctx, id, claim)
 		}
 		last = latest(last, response)
@@ -98,6 +99,7 @@ func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) 
 			}
 			return s.record(id, result)
 		}
+		s.results.dismiss(id)
 		if later.delay > waitHere {
 			return s.postpone(ctx, id, claim, later)
 		}
@@ -132,7 +134,7 @@ func (s *Server) claim(ctx context.Context, id string, held *gather.Claim) (*gat
 }
 
 // claimAll claims items of an aggregation. It returns nil in place of those for
-// which there is no attempt to make.
+// which there is no attempt to make; of each other a result is expected.
 func (s *Server) claimAll(id string, wanted []gather.Claim) ([]*gather.Claim, error) {
 	var granted []gather.Claim
 	err := persist(s.handlers, claimTimeout, func(ctx context.Context) (err error) {
@@ -146,6 +148,7 @@ func (s *Server) claimAll(id string, wanted []gather.Claim) ([]*gather.Claim, er
 	for i := range wanted {
 		if len(granted) > 0 && granted[0].Index == wanted[i].Index && granted[0].Holder == wanted[i].Holder {
 			claims[i], granted = &granted[0], granted[1:]
+			s.results.expect(id)
 		}
 	}
 	return claims, nil
@@ -236,7 +239,7 @@ func markUnsafe(r *gather.Request, id string, index int) {
 // record keeps the result, together with others of the aggregation that come at the
 // same time.
 func (s *Server) record(id string, result *gather.Result) error {
-	_, err := s.results.call(id, *result)
+	_, err := s.results.callExpected(id, *result)
 	return err
 }
 

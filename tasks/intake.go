@@ -35,6 +35,8 @@ const (
 type intake struct {
 	*pipelined
 	slots *slots
+	// name is that of the worker, whose own wake-ups need no way through Redis.
+	name string
 
 	mu        sync.Mutex
 	queues    map[string]*intakeQueue
@@ -43,6 +45,11 @@ type intake struct {
 	lookedAt  time.Time
 	delayed   bool // tasks wait for their time, or may
 	checkedAt time.Time
+
+	// coming counts the tasks that were taken and have not come to their handlers yet;
+	// here is closed when they have, and nil while nobody asks.
+	coming int
+	here   chan struct{}
 
 	changed chan struct{} // holds one sign that hold should look again
 	closed  chan struct{}
@@ -122,9 +129,38 @@ func (in *intake) close(ctx context.Context) {
 	}
 }
 
+// arrived notes that a task has come to its handler.
+func (in *intake) arrived() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.coming = max(0, in.coming-1)
+	if in.coming == 0 && in.here != nil {
+		close(in.here)
+		in.here = nil
+	}
+}
+
+// others is closed when all that were taken have come to their handlers; nil if they have.
+func (in *intake) others() <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.coming == 0 {
+		return nil
+	}
+	if in.here == nil {
+		in.here = make(chan struct{})
+	}
+	return in.here
+}
+
 func (in *intake) holdsTasks() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	return in.holdsAny()
+}
+
+// holdsAny is holdsTasks for who holds in.mu.
+func (in *intake) holdsAny() bool {
 	for _, q := range in.queues {
 		if q.taking || len(q.taken) > 0 {
 			return true
@@ -160,8 +196,9 @@ func (in *intake) listen(ctx context.Context) {
 				in.expectAny()
 				continue
 			}
-			queue, tasks := parseWake(message.Payload)
-			in.expect(queue, tasks)
+			if queue, tasks, from := parseWake(message.Payload); from != in.name {
+				in.expect(queue, tasks)
+			}
 		}
 	}
 }
@@ -180,7 +217,7 @@ func (in *intake) Eval(ctx context.Context, script string, keys []string, args .
 // text is asynq's own.
 func (in *intake) answer(ctx context.Context, keys []string, call scriptCall) *redis.Cmd {
 	if len(keys) < 2 {
-		return in.script(call)
+		return in.script(ctx, call)
 	}
 	queue, _, _ := strings.Cut(strings.TrimPrefix(keys[0], "asynq:{"), "}")
 	switch {
@@ -189,7 +226,7 @@ func (in *intake) answer(ctx context.Context, keys []string, call scriptCall) *r
 	case strings.HasSuffix(keys[1], ":pending") && (strings.HasSuffix(keys[0], ":retry") || strings.HasSuffix(keys[0], ":scheduled")):
 		return in.forward(ctx, queue, call)
 	}
-	return in.script(call)
+	return in.script(ctx, call)
 }
 
 // dequeue answers one dequeue call of asynq with what was taken, or has more taken.
@@ -229,6 +266,10 @@ func (in *intake) take(ctx context.Context, queue string, signs int, calls []scr
 	q := in.queues[queue]
 	var failure *redis.Cmd
 	tasks, empty := 0, false
+	q.taking = false
+	if !in.holdsAny() {
+		in.coming = 0 // whatever became of the last ones
+	}
 	for _, reply := range replies {
 		switch reply.Err() {
 		case nil:
@@ -240,7 +281,7 @@ func (in *intake) take(ctx context.Context, queue string, signs int, calls []scr
 			failure = reply
 		}
 	}
-	q.taking = false
+	in.coming += tasks
 	switch {
 	case failure != nil:
 		q.taken = append(q.taken, failure) // asynq reports it, or sends the script itself

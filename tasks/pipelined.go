@@ -41,8 +41,14 @@ func (p *pipelined) pipeline(ctx context.Context, calls []scriptCall) []*redis.C
 	return replies
 }
 
-// script makes the call together with others.
-func (p *pipelined) script(call scriptCall) *redis.Cmd {
+// script makes the call together with others: those of its convoy, or else those that
+// come at the same time.
+func (p *pipelined) script(ctx context.Context, call scriptCall) *redis.Cmd {
+	if s := seatOf(ctx); s != nil {
+		if reply := s.take(call); reply != nil {
+			return reply
+		}
+	}
 	reply, _ := p.calls.call("", call) // errors are in the replies
 	return reply
 }
@@ -50,11 +56,11 @@ func (p *pipelined) script(call scriptCall) *redis.Cmd {
 // EvalSha implements [redis.UniversalClient].
 func (p *pipelined) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	ctx = context.WithoutCancel(ctx)
-	return p.script(func(c redis.Cmdable) *redis.Cmd { return c.EvalSha(ctx, sha, keys, args...) })
+	return p.script(ctx, func(c redis.Cmdable) *redis.Cmd { return c.EvalSha(ctx, sha, keys, args...) })
 }
 
 // Eval implements [redis.UniversalClient].
 func (p *pipelined) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	ctx = context.WithoutCancel(ctx)
-	return p.script(func(c redis.Cmdable) *redis.Cmd { return c.Eval(ctx, script, keys, args...) })
+	return p.script(ctx, func(c redis.Cmdable) *redis.Cmd { return c.Eval(ctx, script, keys, args...) })
 }

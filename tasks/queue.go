@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,20 +16,22 @@ import (
 	"gather"
 )
 
-// enqueueAtOnce bounds the enqueues under way at the same time: each is a round
-// trip to Redis.
-const enqueueAtOnce = 64
+// mostInConvoy bounds the tasks that are enqueued in one round trip.
+const mostInConvoy = 128
 
 // Queue puts tasks into Redis and wakes the workers. A task that is there already
 // is a success.
 type Queue struct {
 	rdb    redis.UniversalClient
 	client *asynq.Client
+	// name is the worker's, "" where there is none; onWake tells it what it has enqueued itself.
+	name   string
+	onWake func(queue string, tasks int)
 }
 
 // NewQueue returns a queue on rdb, which the caller closes.
 func NewQueue(rdb redis.UniversalClient) *Queue {
-	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(newPipelined(rdb))}
+	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(newPipelined(rdb)), onWake: func(string, int) {}}
 }
 
 // Run enqueues the task that takes up the aggregation.
@@ -37,26 +40,80 @@ func (q *Queue) Run(ctx context.Context, agg *gather.Aggregation) error {
 	if err != nil {
 		return err
 	}
-	if err := q.enqueue(ctx, task); err != nil {
+	if err := q.enqueueAll(ctx, runQueue, []*asynq.Task{task}); err != nil {
 		return fmt.Errorf("enqueue run of %s: %w", agg.ID, err)
 	}
-	return q.wake(ctx, runQueue, 1)
+	return nil
 }
 
 // fetch enqueues the subtasks.
 func (q *Queue) fetch(ctx context.Context, id string, lane gather.Lane, list []gather.Subtask) error {
-	if len(list) == 0 {
-		return nil
+	for part := range slices.Chunk(list, mostInConvoy) {
+		made := make([]*asynq.Task, len(part))
+		for i, t := range part {
+			var err error
+			if made[i], err = newFetchTask(id, lane, t); err != nil {
+				return err
+			}
+		}
+		if err := q.enqueueAll(ctx, fetchQueue(lane), made); err != nil {
+			return fmt.Errorf("enqueue items of %s: %w", id, err)
+		}
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(enqueueAtOnce)
-	for _, t := range list {
-		group.Go(func() error { return q.fetchOne(groupCtx, id, lane, t) })
+	return nil
+}
+
+// enqueueAll enqueues tasks of one queue and wakes the workers, all in one round trip
+// where Redis is one server.
+func (q *Queue) enqueueAll(ctx context.Context, queue string, list []*asynq.Task) error {
+	woken := errNotWoken
+	contexts := newConvoy(ctx, len(list), func(calls []scriptCall) (replies []*redis.Cmd) {
+		replies, woken = q.leave(context.WithoutCancel(ctx), queue, calls)
+		return replies
+	})
+	var group errgroup.Group
+	for i, task := range list {
+		group.Go(func() error {
+			defer seatOf(contexts[i]).giveUp()
+			return q.enqueue(contexts[i], task)
+		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", gather.ErrUnavailable, err)
 	}
-	return q.wake(ctx, fetchQueue(lane), len(list))
+	if woken != nil {
+		if err := q.wake(ctx, q.rdb, queue, len(list)).Err(); err != nil {
+			return fmt.Errorf("wake workers: %w: %w", gather.ErrUnavailable, err)
+		}
+	}
+	q.onWake(queue, len(list))
+	return nil
+}
+
+// errNotWoken tells that the workers have still to be woken.
+var errNotWoken = errors.New("not woken")
+
+// leave makes the calls and wakes the workers in one round trip. On a cluster, where the
+// wake-up could overtake the tasks, it is left to the caller, as it is where Redis
+// does not know the script.
+func (q *Queue) leave(ctx context.Context, queue string, calls []scriptCall) (replies []*redis.Cmd, woken error) {
+	replies = make([]*redis.Cmd, len(calls))
+	woken = errNotWoken
+	_, cluster := q.rdb.(*redis.ClusterClient)
+	var wake *redis.IntCmd
+	_, _ = q.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, call := range calls {
+			replies[i] = call(p)
+		}
+		if !cluster {
+			wake = q.wake(ctx, p, queue, len(calls))
+		}
+		return nil
+	})
+	if wake != nil && !redis.HasErrorPrefix(replies[0].Err(), "NOSCRIPT") {
+		woken = wake.Err()
+	}
+	return replies, woken
 }
 
 // fetchOne enqueues a subtask, to be delivered after a delay where the options say so.
@@ -88,19 +145,21 @@ const wakeChannel = "gather:wake"
 
 // wake tells idle workers to look for so many tasks in the queue. It is a hint:
 // without it they look after at most a second.
-func (q *Queue) wake(ctx context.Context, queue string, tasks int) error {
-	if err := q.rdb.Publish(ctx, wakeChannel, queue+" "+strconv.Itoa(tasks)).Err(); err != nil {
-		return fmt.Errorf("wake workers: %w: %w", gather.ErrUnavailable, err)
+func (q *Queue) wake(ctx context.Context, rdb redis.Cmdable, queue string, tasks int) *redis.IntCmd {
+	message := queue + " " + strconv.Itoa(tasks)
+	if q.name != "" {
+		message += " " + q.name
 	}
-	return nil
+	return rdb.Publish(ctx, wakeChannel, message)
 }
 
-// parseWake reads what wake has written.
-func parseWake(payload string) (queue string, tasks int) {
-	queue, count, _ := strings.Cut(payload, " ")
+// parseWake reads what wake has written; from is "" where it was no worker.
+func parseWake(payload string) (queue string, tasks int, from string) {
+	queue, rest, _ := strings.Cut(payload, " ")
+	count, from, _ := strings.Cut(rest, " ")
 	tasks, err := strconv.Atoi(count)
 	if err != nil {
 		tasks = 1
 	}
-	return queue, tasks
+	return queue, tasks, from
 }

@@ -100,6 +100,8 @@ func NewServer(o Options) *Server {
 	}
 	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
 	s.intake = newIntake(rdb, s.slots)
+	s.claims.others = s.intake.others
+	s.intake.name, s.queue.name, s.queue.onWake = o.Worker, o.Worker, s.intake.expect
 	s.watchdog = &watchdog{
 		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.begin, log: o.Logger,
 		inspector: asynq.NewInspectorFromRedisClient(rdb), woken: make(chan struct{}, 1),
@@ -158,6 +160,7 @@ func (s *Server) Stop() {
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	s.running.RLock()
 	defer s.running.RUnlock()
+	s.intake.arrived()
 	err := guarded(func() error { return s.handle(ctx, task) })
 	if p := (*panics.Error)(nil); errors.As(err, &p) {
 		s.log.ErrorContext(ctx, "a task panicked", "type", task.Type(), "error", p)

@@ -205,18 +205,19 @@ func TestParseWake(t *testing.T) {
 	cases := map[string]struct {
 		payload, queue string
 		tasks          int
+		from           string
 	}{
-		"as it is written":         {"fetch-low 12", "fetch-low", 12},
-		"without a number":         {"fetch-low", "fetch-low", 1},
-		"with something else":      {"fetch-low many", "fetch-low", 1},
-		"with something after it":  {"fetch-low 3 4", "fetch-low", 1},
-		"with nothing at all":      {"", "", 1},
-		"with a number that is no": {"fetch-low 99999999999999999999", "fetch-low", 1},
+		"as an API writes it":      {"fetch-low 12", "fetch-low", 12, ""},
+		"as a worker writes it":    {"fetch-low 3 host:7:ABC", "fetch-low", 3, "host:7:ABC"},
+		"without a number":         {"fetch-low", "fetch-low", 1, ""},
+		"with something else":      {"fetch-low many", "fetch-low", 1, ""},
+		"with nothing at all":      {"", "", 1, ""},
+		"with a number that is no": {"fetch-low 99999999999999999999", "fetch-low", 1, ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if queue, tasks := parseWake(c.payload); queue != c.queue || tasks != c.tasks {
-				t.Errorf("parseWake(%q) = %q, %d, want %q, %d", c.payload, queue, tasks, c.queue, c.tasks)
+			if queue, tasks, from := parseWake(c.payload); queue != c.queue || tasks != c.tasks || from != c.from {
+				t.Errorf("parseWake(%q) = %q, %d, %q, want %q, %d, %q", c.payload, queue, tasks, from, c.queue, c.tasks, c.from)
 			}
 		})
 	}
@@ -224,6 +225,10 @@ func TestParseWake(t *testing.T) {
 
 func TestQueue_saysHowManyTasksWait(t *testing.T) {
 	q := mustQueue(t)
+	// A script that Redis does not know yet makes for one wake-up more.
+	if err := q.Run(t.Context(), &gather.Aggregation{ID: "agg_0"}); err != nil {
+		t.Fatal(err)
+	}
 	pubsub := q.rdb.Subscribe(t.Context(), wakeChannel)
 	defer func() { _ = pubsub.Close() }()
 	if _, err := pubsub.Receive(t.Context()); err != nil {

@@ -75,8 +75,8 @@ func TestTogether_aloneAtOnce(t *testing.T) {
 		caller(t, g, "a", 1, time.Second)()
 		caller(t, g, "a", 2, time.Second)()
 		c.wantCalls(t, "a", []int{1}, []int{2})
-		if len(g.waiting) > 0 {
-			t.Errorf("%d aggregations are known after the last call", len(g.waiting))
+		if len(g.with) > 0 {
+			t.Errorf("%d aggregations are known after the last call", len(g.with))
 		}
 	})
 }
@@ -95,8 +95,8 @@ func TestTogether_thoseThatComeMeanwhileGoInOneCall(t *testing.T) {
 		all.Go(caller(t, g, "a", 5, 1500*time.Millisecond)) // while the second is on its way
 		all.Wait()
 		c.wantCalls(t, "a", []int{1}, []int{2, 3, 4}, []int{5})
-		if len(g.waiting) > 0 {
-			t.Errorf("%d aggregations are known after the last call", len(g.waiting))
+		if len(g.with) > 0 {
+			t.Errorf("%d aggregations are known after the last call", len(g.with))
 		}
 	})
 }
@@ -192,7 +192,106 @@ func TestTogether_stress(t *testing.T) {
 	if items.Load() != callers*each || calls.Load() > items.Load() {
 		t.Errorf("%d items in %d calls, want each of %d once", items.Load(), calls.Load(), callers*each)
 	}
-	if len(g.waiting) > 0 {
-		t.Errorf("%d aggregations are known after the last call", len(g.waiting))
+	if len(g.with) > 0 {
+		t.Errorf("%d aggregations are known after the last call", len(g.with))
 	}
+}
+
+func TestTogether_lingersForThoseExpected(t *testing.T) {
+	cases := map[string]struct {
+		comes func(g *together[int, string]) // after the first call
+		after time.Duration                  // until the call that the first waits for is made
+		calls [][]int
+	}{
+		"until they have come": {
+			func(g *together[int, string]) {
+				time.Sleep(lingering / 2)
+				_, _ = g.callExpected("a", 2)
+			}, lingering / 2, [][]int{{1, 2}},
+		},
+		"until they do not come": {
+			func(g *together[int, string]) {
+				time.Sleep(lingering / 2)
+				g.dismiss("a")
+			}, lingering / 2, [][]int{{1}},
+		},
+		"and not for long": {
+			func(g *together[int, string]) {
+				time.Sleep(2 * lingering)
+				_, _ = g.callExpected("a", 2)
+			}, lingering, [][]int{{1}, {2}},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				made := newCrews()
+				g := newTogether(made.do)
+				g.expect("a")
+				g.expect("a")
+				var all sync.WaitGroup
+				all.Go(func() {
+					start := time.Now()
+					if reply, err := g.callExpected("a", 1); reply != "a/1" || err != nil {
+						t.Errorf("reply %q, %v", reply, err)
+					}
+					if took := time.Since(start) - time.Second; took != c.after {
+						t.Errorf("called after %v, want %v", took, c.after)
+					}
+				})
+				synctest.Wait()
+				c.comes(g)
+				all.Wait()
+				made.wantCalls(t, "a", c.calls...)
+				if len(g.with) > 0 {
+					t.Errorf("%d aggregations are known after the last call", len(g.with))
+				}
+			})
+		})
+	}
+}
+
+func TestTogether_lingersForOthersOnTheirWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := newCrews()
+		g := newTogether(made.do)
+		here := make(chan struct{})
+		g.others = func() <-chan struct{} { return here }
+		var all sync.WaitGroup
+		all.Go(caller(t, g, "a", 1, lingering/2+time.Second))
+		time.Sleep(lingering / 2)
+		all.Go(caller(t, g, "a", 2, time.Second))
+		synctest.Wait()
+		close(here)
+		all.Wait()
+		made.wantCalls(t, "a", []int{1, 2})
+	})
+}
+
+// A call that panics leaves nobody waiting.
+func TestTogether_panic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newTogether(func(string, []int) ([]string, error) {
+			time.Sleep(time.Second)
+			panic("oops")
+		})
+		g.expect("a")
+		g.expect("a")
+		var all sync.WaitGroup
+		var told atomic.Int64
+		for item := range 3 { // the third goes in a call of its own
+			all.Go(func() {
+				if item == 2 {
+					time.Sleep(time.Second / 2)
+				}
+				if _, err := g.callExpected("a", item); err != nil {
+					told.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if told.Load() != 3 || len(g.with) > 0 {
+			t.Errorf("%d of 3 are told, %d aggregations are known", told.Load(), len(g.with))
+		}
+	})
 }

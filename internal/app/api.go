@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"gather/internal/httpapi"
+	"gather/internal/keyring"
 	"gather/store"
 	"gather/tasks"
 )
@@ -35,6 +36,8 @@ type API struct {
 	listener net.Listener
 	rdb      redis.UniversalClient
 	store    *store.Store
+	ring     *keyring.Ring // nil where there are no keys
+	monitor  *tasks.Monitor
 	handler  *httpapi.API
 	server   *http.Server
 	stopOnce sync.Once
@@ -56,6 +59,16 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("listen on --listen %s: %w", o.Listen, err)
 	}
+	keys, err := o.keys()
+	if err == nil {
+		err = o.exposed(a.Addr(), keys) // a name may lead anywhere
+	}
+	if err != nil {
+		return nil, err
+	}
+	if keys.Len() > 0 {
+		a.ring = keyring.New(keys)
+	}
 	embedded := o.Embedded()
 	if embedded {
 		if a.redis, o.RedisURL, err = startEmbeddedRedis(); err != nil {
@@ -73,9 +86,14 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 	if a.store, err = openStore(ctx, a.rdb, o.SecretKey); err != nil {
 		return nil, err
 	}
+	a.store.LimitOpen(o.MaxOpen)
 	if err := a.store.AnnounceKey(ctx); err != nil { // it only helps to find a wrong key early
 		log.WarnContext(ctx, "workers that start can't be told which key they need", "error", err)
 	}
+	a.monitor = tasks.NewMonitor(tasks.MonitorOptions{
+		Path: "/monitor", Write: o.MonitorWrite, HideFetches: a.hidesFetches,
+		NewClient: func() redis.UniversalClient { return redis.NewClient(redisOpts) },
+	})
 	if embedded {
 		worker := WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}
 		worker.AllowNet = append(worker.AllowNet, a.demoAddr())
@@ -83,7 +101,7 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 			return nil, err
 		}
 	}
-	a.handler = httpapi.New(httpapi.Options{
+	options := httpapi.Options{
 		Store:       a.store,
 		Queue:       tasks.NewQueue(a.rdb),
 		MaxRequests: o.MaxRequests,
@@ -92,16 +110,25 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 		Demo:        o.Demo || embedded,
 		DemoURL:     a.demoURL,
 		Version:     version(),
+		Monitor:     a.monitor,
 		Logger:      log,
-	})
-	a.server = &http.Server{
-		Handler:           a.handler,
+	}
+	a.guard(&options)
+	a.handler = httpapi.New(options)
+	a.server = newServer(a.handler, log)
+	return a, nil
+}
+
+// newServer returns a server that bounds what a client may be slow at before its request
+// is there, and after it. What is between, the handler bounds.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	return a, nil
 }
 
 // Addr is the address that the API listens on, host:port.
@@ -155,6 +182,9 @@ func (a *API) Stop() {
 		}
 		if a.worker != nil {
 			a.worker.Stop()
+		}
+		if a.monitor != nil {
+			_ = a.monitor.Close()
 		}
 		if a.store != nil {
 			a.store.Close()

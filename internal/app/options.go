@@ -45,6 +45,7 @@ type WorkerOptions struct {
 type APIOptions struct {
 	Common
 	WorkerFlags    `group:"Worker, in embedded mode"`
+	AccessFlags    `group:"Access"`
 	Listen         string        `default:"127.0.0.1:8080" help:"Address to listen on, host:port; port 0 takes a free one."`
 	Demo           bool          `help:"Serve the demo endpoints under /api/ (always on in embedded mode)."`
 	DemoURL        string        `name:"demo-url" placeholder:"URL" help:"URL under which workers reach this API's demo endpoints; default: the listening address."`
@@ -71,6 +72,7 @@ func (o *APIOptions) Validate() error {
 		o.Common.validate(),
 		o.WorkerFlags.validate(),
 		validAddress("--listen", o.Listen),
+		o.AccessFlags.validate(o.Listen),
 		between("--max-requests", o.MaxRequests, 1, mostRequests),
 		positive("--max-wait", o.MaxWait, gather.MaxDeadline),
 		sized("--max-request-body", o.MaxRequestBody, 1<<10, 256<<20),

@@ -55,6 +55,8 @@ func redisOptions(raw string) (*redis.Options, error) {
 	// something, and whoever called knows best what to do.
 	o.MaxRetries = -1
 	o.DialerRetries = 1
+	// RESP3 would have each command look for push notifications first, which nothing here asks for.
+	o.Protocol = cmp.Or(o.Protocol, 2)
 	return o, nil
 }
 

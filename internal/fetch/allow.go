@@ -3,7 +3,6 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -38,22 +37,21 @@ func (a *allowList) add(entry string) error {
 	if ip, err := netip.ParseAddr(entry); err == nil {
 		return a.addIP(ip)
 	}
-	host, portText, err := net.SplitHostPort(entry)
-	if err != nil {
+	host, port, err := splitHostPort(entry)
+	switch {
+	case errors.Is(err, errPort):
+		return err
+	case err != nil:
 		return errors.New("write a CIDR (10.0.0.0/8), an IP address (10.0.0.7), or host:port (localhost:8080, [::1]:8080)")
-	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil || port == 0 {
-		return errors.New("the port must be 1 to 65535")
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Zone() != "" {
 			return errZone
 		}
-		a.addrs[netip.AddrPortFrom(ip.Unmap(), uint16(port))] = true
+		a.addrs[netip.AddrPortFrom(ip.Unmap(), port)] = true
 		return nil
 	}
-	return a.addName(host, uint16(port))
+	return a.addName(host, port)
 }
 
 // errZone refuses fe80::1%eth0: addresses are compared without their zone, so
@@ -92,6 +90,9 @@ func (a *allowList) addName(host string, port uint16) error {
 	if name == "" || len(name) > 253 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
 		return errors.New("the host must be a name in ASCII (an international one in its xn-- form) or an IP address")
 	}
+	if isDisguised(host) {
+		return errors.New("write an IP address in full, as four decimal numbers such as 10.0.0.7")
+	}
 	a.names[nameAndPort(name, port)] = true
 	return nil
 }
@@ -115,12 +116,8 @@ func (a *allowList) allowsName(hostPort string) bool {
 	if len(a.names) == 0 {
 		return false
 	}
-	host, portText, err := net.SplitHostPort(hostPort)
-	if err != nil {
-		return false
-	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	return err == nil && a.names[nameAndPort(canonicalName(host), uint16(port))]
+	host, port, err := splitHostPort(hostPort)
+	return err == nil && a.names[nameAndPort(canonicalName(host), port)]
 }
 
 func nameAndPort(name string, port uint16) string {

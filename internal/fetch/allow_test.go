@@ -79,6 +79,11 @@ func TestParseAllow_refuses(t *testing.T) {
 		"a b:80":               "name in ASCII",
 		"user@host:80":         "name in ASCII",
 		"10.0.0.7:80,10.0.0.8": "port",
+		"127.1:80":             "in full",
+		"0x7f000001:80":        "in full",
+		"10.0.0.256:80":        "in full",
+		"010.0.0.7:80":         "in full",
+		"10.0.0.7.:80":         "in full",
 	} {
 		_, err := parseAllow([]string{"127.0.0.1", entry})
 		if err == nil || !strings.Contains(err.Error(), "--allow-net \""+entry+"\": ") || !strings.Contains(err.Error(), message) {

@@ -23,28 +23,49 @@ type attempt struct {
 // run sends the first hop and follows redirects to the answer. ctx ends with the
 // attempt's timeout.
 func (a *attempt) run(ctx context.Context, h *hop) *gather.Response {
-	for redirected := 0; ; redirected++ {
-		t := newTrace(h.unsafe(), a.stop)
-		resp, err := a.client.transport.RoundTrip(h.request(httptrace.WithClientTrace(ctx, &t.hooks)))
-		if err != nil {
-			return a.fail(ctx, err, h, t)
-		}
-		a.reached = true
-		if resp.StatusCode == http.StatusSwitchingProtocols {
-			_ = resp.Body.Close()
-			return a.response(&fault{gather.CodeHTTPUpgradeFailed,
-				h.url.Host + " switched to another protocol, which was not asked for", true})
-		}
-		next, err := a.next(h, resp)
-		if next != nil && redirected == maxRedirects {
-			next, err = nil, errTooManyRedirects
-		}
+	for left := maxRedirects; ; left-- {
+		next, answer := a.send(ctx, h, left)
 		if next == nil {
-			return a.answer(ctx, resp, h, t, err)
+			return answer
 		}
-		discard(resp)
 		h = next
 	}
+}
+
+// send sends one hop and returns where it is redirected to, with so many redirects
+// left, or else what came of it.
+func (a *attempt) send(ctx context.Context, h *hop, left int) (*hop, *gather.Response) {
+	t := newTrace(h.unsafe(), a.stop)
+	defer t.leave()
+	resp, err := a.client.transport.RoundTrip(h.request(httptrace.WithClientTrace(ctx, &t.hooks)))
+	if err != nil {
+		return nil, a.fail(ctx, err, h, t)
+	}
+	a.reached = true
+	if f := unusable(resp, h); f != nil {
+		_ = resp.Body.Close()
+		return nil, a.response(f)
+	}
+	next, err := a.next(h, resp)
+	if next != nil && left == 0 {
+		next, err = nil, errTooManyRedirects
+	}
+	if next == nil {
+		return nil, a.answer(ctx, resp, h, t, err)
+	}
+	discard(resp)
+	return next, nil
+}
+
+// unusable says why a response can't be an answer whatever follows, nil where it can.
+func unusable(resp *http.Response, h *hop) *fault {
+	switch code := resp.StatusCode; {
+	case code == http.StatusSwitchingProtocols:
+		return &fault{gather.CodeHTTPUpgradeFailed, h.url.Host + " switched to another protocol, which was not asked for", true}
+	case code < 100 || code > 999: // net/http takes any number; RFC 9110, section 15, has three digits
+		return &fault{gather.CodeHTTPProtocolError, "the answer of " + h.url.Host + " has no valid status code", false}
+	}
+	return nil
 }
 
 // next is where resp sends the request, nil where it is the answer: a redirect
@@ -62,12 +83,17 @@ func (a *attempt) answer(ctx context.Context, resp *http.Response, h *hop, t *tr
 	defer func() { _ = resp.Body.Close() }()
 	t.reach(phaseBody)
 	body, truncated, err := readBody(resp.Body, bodyLength(resp, h.method), a.client.maxBody)
+	if err != nil && isChunked(resp) {
+		err = &chunkedError{err}
+	}
 	var f *fault
 	switch {
 	case lost != nil:
 		f = &fault{gather.CodeHTTPProtocolError, "the request " + lost.Error(), true}
 	case err != nil:
 		f = a.explain(ctx, err, h, t)
+	case len(body) > 0 && a.request.Expects(resp.StatusCode) && h.getsUnasked(resp):
+		f = unaskedCoding(h.url.Host)
 	}
 	out := a.response(f)
 	out.HTTPStatus, out.ContentType = resp.StatusCode, resp.Header.Get("Content-Type")

@@ -168,10 +168,31 @@ func TestClient_Fetch_leavesCodingsThatTheClientAskedFor(t *testing.T) {
 	})
 	c := localClient(t)
 	wantOK(t, c.Fetch(t.Context(), get(srv.URL)), "hello")
-	r := get(srv.URL)
-	r.Headers["Accept-Encoding"] = "gzip"
-	if resp := c.Fetch(t.Context(), r); resp.Error != nil || !strings.HasPrefix(string(resp.Body), "\x1f\x8b") {
-		t.Errorf("response = %+v, want the bytes as sent", resp)
+	for header, value := range map[string]string{"Accept-Encoding": "gzip", "range": "bytes=0-"} {
+		r := get(srv.URL)
+		r.Headers[header] = value
+		if resp := c.Fetch(t.Context(), r); resp.Error != nil || !strings.HasPrefix(string(resp.Body), "\x1f\x8b") {
+			t.Errorf("%s: response = %+v, want the bytes as sent", header, resp)
+		}
+	}
+}
+
+// TestClient_Fetch_ignoresCodings that pack nothing, and those of answers that fail by
+// their status, which says more.
+func TestClient_Fetch_ignoresCodings(t *testing.T) {
+	for _, answer := range []struct {
+		coding, body string
+		status       int
+	}{{"identity", "hello", 200}, {"UTF-8", "hello", 200}, {"aws-chunked,", "hello", 200}, {"br", "", 200}, {"br", "hello", 503}} {
+		srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", answer.coding)
+			w.WriteHeader(answer.status)
+			_, _ = io.WriteString(w, answer.body)
+		})
+		resp := localClient(t).Fetch(t.Context(), get(srv.URL))
+		if resp.Error != nil || resp.HTTPStatus != answer.status || string(resp.Body) != answer.body {
+			t.Errorf("%s: response = %+v (%+v)", answer.coding, resp, resp.Error)
+		}
 	}
 }
 

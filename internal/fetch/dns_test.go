@@ -18,8 +18,10 @@ const (
 	dnsSilent  = "no answer"
 )
 
-// resolve gives the client a DNS of the test's own: names to IPv4 addresses,
-// separated by commas, or one of the outcomes above. Others are unknown.
+// resolve gives the client a DNS of the test's own: names to addresses, separated by
+// commas, or one of the outcomes above. Others are unknown. Where there are several
+// of these, separated by semicolons, each lookup gets the next one, and the last
+// one stays.
 func (c *Client) resolve(tb testing.TB, records map[string]string) *Client {
 	tb.Helper()
 	conn, err := new(net.ListenConfig).ListenPacket(tb.Context(), "udp4", "127.0.0.1:0")
@@ -28,13 +30,14 @@ func (c *Client) resolve(tb testing.TB, records map[string]string) *Client {
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
+		asked := make(map[string]int)
 		query := make([]byte, 1500)
 		for {
 			n, from, err := conn.ReadFrom(query)
 			if err != nil {
 				return
 			}
-			if answer := answerDNS(query[:n], records); answer != nil {
+			if answer := answerDNS(query[:n], records, asked); answer != nil {
 				_, _ = conn.WriteTo(answer, from)
 			}
 		}
@@ -52,8 +55,15 @@ func (c *Client) resolve(tb testing.TB, records map[string]string) *Client {
 	return c
 }
 
-// answerDNS answers a query (RFC 1035, section 4); nil is no answer.
-func answerDNS(query []byte, records map[string]string) []byte {
+// Types of DNS records.
+const (
+	typeA    = 1
+	typeAAAA = 28
+)
+
+// answerDNS answers a query (RFC 1035, section 4); nil is no answer. asked counts the
+// questions so far.
+func answerDNS(query []byte, records map[string]string, asked map[string]int) []byte {
 	name, end := "", 12
 	for query[end] != 0 {
 		label := int(query[end])
@@ -61,10 +71,13 @@ func answerDNS(query []byte, records map[string]string) []byte {
 		end += 1 + label
 	}
 	question := query[12 : end+5]
-	isA := binary.BigEndian.Uint16(query[end+1:]) == 1
+	kind := binary.BigEndian.Uint16(query[end+1:])
 	record, known := records[strings.ToLower(strings.TrimSuffix(name, "."))]
+	successive := strings.Split(record, ";")
+	record = successive[min(asked[string(question)], len(successive)-1)]
+	asked[string(question)]++
 	var code byte
-	var addrs []string
+	var addrs []netip.Addr
 	switch {
 	case record == dnsSilent:
 		return nil
@@ -72,15 +85,26 @@ func answerDNS(query []byte, records map[string]string) []byte {
 		code = 2
 	case !known || record == dnsUnknown:
 		code = 3
-	case isA:
-		addrs = strings.Split(record, ",")
+	default:
+		addrs = ofType(kind, record)
 	}
 	answer := append([]byte{query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, byte(len(addrs)), 0, 0, 0, 0}, question...)
 	for _, addr := range addrs {
-		answer = append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-		answer = append(answer, netip.MustParseAddr(addr).AsSlice()...)
+		answer = append(answer, 0xc0, 12, 0, byte(kind), 0, 1, 0, 0, 0, 0, 0, byte(addr.BitLen()/8))
+		answer = append(answer, addr.AsSlice()...)
 	}
 	return answer
+}
+
+// ofType are the addresses of a record that belong to a question for one type.
+func ofType(kind uint16, record string) (addrs []netip.Addr) {
+	for text := range strings.SplitSeq(record, ",") {
+		addr := netip.MustParseAddr(text)
+		if kind == typeA && addr.Is4() || kind == typeAAAA && addr.Is6() {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
 }
 
 // dialed closes the resolver's connections at the end of a test: a lookup that

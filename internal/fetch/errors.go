@@ -96,10 +96,13 @@ func (w where) answering(err error) *fault {
 	var reset streamError
 	switch text := err.Error(); {
 	case strings.Contains(text, "server response headers exceeded"), // HTTP/1
-		strings.Contains(text, "header list larger than advertised limit"): // HTTP/2
+		strings.Contains(text, "header list larger than advertised limit"), // HTTP/2
+		strings.Contains(text, "header list too large"):                    // HTTP/2, interim responses
 		return w.permanent(gather.CodeHTTPHeaderSectionSize, "the headers of the answer are over %d KiB", maxHeaderBytes>>10)
 	case brokenOff(err), unprocessed(err), errors.As(err, &reset) && !reset.protocol():
 		return w.terminated()
+	case strings.Contains(text, "unsupported transfer encoding"), strings.Contains(text, "too many transfer encodings"):
+		return w.fault(gather.CodeHTTPTransferCoding, "the answer of %s is in a transfer coding other than chunked", w.host)
 	case text == "connection error: PROTOCOL_ERROR": // HTTP/2, and all that net/http says of headers far over the limit
 		return w.fault(gather.CodeHTTPProtocolError,
 			"the answer of %s is not valid HTTP/2, or its headers are far over %d KiB", w.host, maxHeaderBytes>>10)
@@ -111,11 +114,16 @@ func (w where) answering(err error) *fault {
 func (w where) reading(err error) *fault {
 	var reset streamError
 	var corrupt flate.CorruptInputError
+	var chunked *chunkedError
 	switch {
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return w.fault(gather.CodeHTTPContentCoding, "the answer of %s is not the gzip that it says it is", w.host)
 	case brokenOff(err), errors.As(err, &reset):
 		return w.terminated()
+	case strings.Contains(err.Error(), "suspiciously long trailer"):
+		return w.fault(gather.CodeHTTPTrailerSectionSize, "the trailers of the answer of %s are too long", w.host)
+	case errors.As(err, &chunked):
+		return w.fault(gather.CodeHTTPTransferCoding, "the answer of %s comes in chunks that are not valid", w.host)
 	}
 	return w.fault(gather.CodeHTTPProtocolError, "the answer of %s is not valid HTTP", w.host)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"gather"
+	"gather/internal/hostile"
 )
 
 // failing is a situation in which a fetch comes to no complete answer.
@@ -152,16 +153,16 @@ var answerFailures = map[string]failing{
 	"a server that is silent over HTTP/2": {arrange: handlingHTTP2(silent), timeout: true,
 		code: gather.CodeHTTPResponseTimeout, message: "no answer within 1s"},
 	"a server that stops in its headers": {arrange: func(t *testing.T) (*Client, string) {
-		return localClient(t), "http://" + serveRaw(t, func(conn net.Conn) {
+		return localClient(t), "http://" + hostile.Serve(t, func(conn net.Conn) {
 			_, _ = conn.Read(make([]byte, 1))
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-")
-			hang(conn)
+			hostile.Hang(conn)
 		})
 	}, timeout: true, code: gather.CodeHTTPResponseTimeout, message: "no answer within 1s"},
 	"a connection closed without an answer": {arrange: answering(""),
 		code: gather.CodeConnectionTerminated, message: "closed the connection without an answer"},
 	"a connection reset without an answer": {arrange: func(t *testing.T) (*Client, string) {
-		return localClient(t), "http://" + serveRaw(t, func(conn net.Conn) {
+		return localClient(t), "http://" + hostile.Serve(t, func(conn net.Conn) {
 			_, _ = conn.Read(make([]byte, 1))
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		})
@@ -176,6 +177,10 @@ var answerFailures = map[string]failing{
 		code: gather.CodeHTTPProtocolError, message: "is not valid HTTP"},
 	"a header without a colon": {arrange: answering("HTTP/1.1 200 OK\r\ns3cret\r\n\r\n"),
 		code: gather.CodeHTTPProtocolError, message: "is not valid HTTP"},
+	"a status code that is none": {arrange: answering("HTTP/1.1 000 s3cret\r\n\r\n"),
+		code: gather.CodeHTTPProtocolError, message: "no valid status code"},
+	"a transfer coding that nobody knows": {arrange: answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: s3cret\r\n\r\n"),
+		code: gather.CodeHTTPTransferCoding, message: "in a transfer coding other than chunked"},
 	"two lengths": {arrange: answering("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
 		code: gather.CodeHTTPProtocolError, message: "is not valid HTTP"},
 	"headers over the limit": {arrange: handling(hugeHeaders), permanent: true,
@@ -217,7 +222,12 @@ var bodyFailures = map[string]failing{
 	"a body cut over HTTP/2": {arrange: handlingHTTP2(startThen(abort)), status: 200, body: "start",
 		code: gather.CodeHTTPResponseIncomplete, message: "broke off"},
 	"a chunk without a size": {arrange: answering(started("Transfer-Encoding: chunked\r\n", "5\r\nstart\r\ns3cret\r\n")), status: 200, body: "start",
-		code: gather.CodeHTTPProtocolError, message: "is not valid HTTP"},
+		code: gather.CodeHTTPTransferCoding, message: "in chunks that are not valid"},
+	"trailers that are too long": {arrange: answering(started("Transfer-Encoding: chunked\r\n",
+		"5\r\nstart\r\n0\r\nX-S3cret: "+strings.Repeat("s3cret", 10_000)+"\r\n\r\n")), status: 200, body: "start",
+		code: gather.CodeHTTPTrailerSectionSize, message: "trailers"},
+	"a coding that was not asked for": {arrange: answering(started("Content-Encoding: identity\r\nContent-Encoding: Br\r\n", "start")), status: 200, body: "start",
+		permanent: true, code: gather.CodeHTTPContentCoding, message: "with an Accept-Encoding header of your own"},
 	"a body that is not the gzip it claims to be": {arrange: answering(started("Content-Encoding: gzip\r\n", strings.Repeat("s3cret", 10))), status: 200,
 		code: gather.CodeHTTPContentCoding, message: "not the gzip"},
 	"a body that is broken gzip": {arrange: answering(started("Content-Encoding: gzip\r\n",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http/httptrace"
 	"net/netip"
 	"syscall"
 	"time"
@@ -34,7 +35,7 @@ func newGuard(allow *allowList) *guard {
 		allow:  allow,
 		public: ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(azureWireServer)),
 	}
-	g.guarded = net.Dialer{Timeout: dialTimeout, Control: g.check}
+	g.guarded = net.Dialer{Timeout: dialTimeout, ControlContext: g.check}
 	g.open = net.Dialer{Timeout: dialTimeout}
 	return g
 }
@@ -57,16 +58,74 @@ func (g *guard) dial(ctx context.Context, network, hostPort string) (net.Conn, e
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
+	dialed, err := g.connect(ctx, network, hostPort)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: dialed}, nil
+}
+
+func (g *guard) connect(ctx context.Context, network, hostPort string) (net.Conn, error) {
 	if g.allow.allowsName(hostPort) {
 		return g.open.DialContext(ctx, network, hostPort)
 	}
-	return g.guarded.DialContext(ctx, network, hostPort)
+	host, port, err := splitHostPort(hostPort)
+	if err != nil {
+		return nil, err
+	}
+	if isDisguised(host) {
+		return nil, &prohibitedError{fmt.Sprintf(
+			"%s is an IP address in a spelling that not all programs read alike; write four decimal numbers, such as 192.0.2.1", host)}
+	}
+	if isLocalhost(host) {
+		hostPort = nameAndPort("localhost", port)
+	}
+	return g.guarded.DialContext(g.withVerdict(ctx, port), network, hostPort)
+}
+
+// verdict is the key of what is to be said of all addresses of a name, a *error, in
+// the context of a dial.
+type verdict struct{}
+
+// withVerdict has the addresses of a name judged together, before one is connected to.
+func (g *guard) withVerdict(ctx context.Context, port uint16) context.Context {
+	var err error
+	ctx = context.WithValue(ctx, verdict{}, &err)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSDone: func(info httptrace.DNSDoneInfo) { err = g.judge(info.Addrs, port) },
+	})
+}
+
+// judge refuses a name that has public addresses beside ones that are not: such names
+// are made to pass a check with the one and to be connected to by the other. Those that
+// the operator opened are neither, and a name without public ones is judged address by
+// address.
+func (g *guard) judge(addrs []net.IPAddr, port uint16) error {
+	var public bool
+	var prohibited error
+	for _, addr := range addrs {
+		ip, _ := netip.AddrFromSlice(addr.IP)
+		switch dst := netip.AddrPortFrom(ip.Unmap(), port); {
+		case g.allow.allowsIP(dst):
+		case g.isPublic(dst.Addr()):
+			public = true
+		default:
+			prohibited = prohibit(dst.Addr())
+		}
+	}
+	if !public {
+		return nil
+	}
+	return prohibited
 }
 
 // check is called with every single address before it is connected to.
-func (g *guard) check(network, address string, _ syscall.RawConn) error {
+func (g *guard) check(ctx context.Context, network, address string, _ syscall.RawConn) error {
 	if network != "tcp4" && network != "tcp6" {
 		return fmt.Errorf("%s is not TCP", network)
+	}
+	if err, ok := ctx.Value(verdict{}).(*error); ok && *err != nil {
+		return *err
 	}
 	dst, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -75,36 +134,12 @@ func (g *guard) check(network, address string, _ syscall.RawConn) error {
 	// ::ffff:127.0.0.1 is 127.0.0.1 for the kernel, and a zone is no part of
 	// what an entry of --allow-net names.
 	ip := dst.Addr().Unmap().WithZone("")
-	if g.allow.allowsIP(netip.AddrPortFrom(ip, dst.Port())) {
+	if g.allow.allowsIP(netip.AddrPortFrom(ip, dst.Port())) || g.isPublic(ip) {
 		return nil
 	}
-	if g.public.SafeAddr(ip) != nil {
-		return &prohibitedError{ip}
-	}
-	return nil
+	return prohibit(ip)
 }
 
-// prohibitedError refuses an address that is not public.
-type prohibitedError struct{ ip netip.Addr }
-
-func (e *prohibitedError) Error() string {
-	return fmt.Sprintf("%s is %s; a worker reaches it only with --allow-net %s",
-		e.ip, kindOf(e.ip), netip.PrefixFrom(e.ip, e.ip.BitLen()))
-}
-
-// kindOf says why an address is not public, in words.
-func kindOf(ip netip.Addr) string {
-	switch {
-	case ip.IsLoopback():
-		return "a loopback address"
-	case ip.IsPrivate():
-		return "a private address"
-	case ip.IsLinkLocalUnicast():
-		return "a link-local address"
-	case ip.IsMulticast():
-		return "a multicast address"
-	case ip.IsUnspecified():
-		return "the unspecified address"
-	}
-	return "not a public address"
+func (g *guard) isPublic(ip netip.Addr) bool {
+	return g.public.SafeAddr(ip) == nil && !isISATAP(ip)
 }

@@ -38,7 +38,8 @@ func (e streamError) protocol() bool {
 // send such a request again by itself if it could, so it says so in words only.
 func unprocessed(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "cannot retry err [") &&
-		(strings.Contains(text, "graceful shutdown GOAWAY]") || strings.Contains(text, "; REFUSED_STREAM; received from peer]")) ||
+	return strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") ||
+		strings.Contains(text, "cannot retry err [") &&
+			(strings.Contains(text, "graceful shutdown GOAWAY]") || strings.Contains(text, "; REFUSED_STREAM; received from peer]")) ||
 		strings.HasSuffix(text, "; REFUSED_STREAM; received from peer")
 }

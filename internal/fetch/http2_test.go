@@ -1,24 +1,16 @@
 package fetch
 
 import (
-	"bytes"
-	"crypto/tls"
-	"encoding/binary"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gather"
-)
-
-// Frame types of HTTP/2 (RFC 9113, section 6).
-const (
-	frameHeaders   = 0x1
-	frameRSTStream = 0x3
-	frameSettings  = 0x4
-	frameGoAway    = 0x7
+	"gather/internal/hostile"
 )
 
 // http2Server speaks just enough HTTP/2 to misbehave: the first request that it
@@ -30,64 +22,36 @@ type http2Server struct {
 
 // serveHTTP2 starts a server and returns a client that trusts it. first is the
 // frame that meets the first request, given its stream.
-func serveHTTP2(tb testing.TB, first func(stream uint32) []byte) (*http2Server, *Client) {
+func serveHTTP2(tb testing.TB, first func(stream uint32) string) (*http2Server, *Client) {
 	tb.Helper()
-	cert := serveTLS(tb, true, echo)
-	config := &tls.Config{Certificates: cert.TLS.Certificates, NextProtos: []string{"h2"}}
-	s := &http2Server{}
-	s.addr = serveRaw(tb, func(conn net.Conn) { s.serve(tls.Server(conn, config), first) })
-	return s, localClient(tb).trust(cert.Certificate())
-}
-
-func (s *http2Server) serve(conn net.Conn, first func(uint32) []byte) {
-	preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
-	if _, err := io.ReadFull(conn, preface); err != nil {
-		return
-	}
-	_, _ = conn.Write(frame(frameSettings, 0, 0, nil))
-	for header := make([]byte, 9); ; {
-		if _, err := io.ReadFull(conn, header); err != nil {
-			return
-		}
-		length := int64(header[0])<<16 | int64(binary.BigEndian.Uint16(header[1:]))
-		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
-			return
-		}
-		if header[3] != frameHeaders {
-			continue
-		}
-		stream := binary.BigEndian.Uint32(header[5:])
-		answer := frame(frameHeaders, 0x5, stream, []byte{0x88}) // END_STREAM, END_HEADERS; ":status: 200"
+	ca, s := hostile.NewCA(tb), &http2Server{}
+	s.addr = hostile.ServeHTTP2(tb, ca.Issue(tb, hostile.Flawless), "", func(conn net.Conn, stream uint32) {
+		answer := hostile.Frame(hostile.FrameHeaders, hostile.EndStream|hostile.EndHeaders, stream, hostile.Status200)
 		if s.requests.Add(1) == 1 {
 			answer = first(stream)
 		}
-		if _, err := conn.Write(answer); err != nil {
-			return
-		}
-	}
-}
-
-func frame(kind, flags byte, stream uint32, payload []byte) []byte {
-	b := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
-	return append(binary.BigEndian.AppendUint32(b, stream), payload...)
+		_, _ = io.WriteString(conn, answer)
+	})
+	return s, localClient(tb).trust(ca.Certificate)
 }
 
 // reset ends the stream with an error code.
-func reset(code uint32) func(stream uint32) []byte {
-	return func(stream uint32) []byte {
-		return frame(frameRSTStream, 0, stream, binary.BigEndian.AppendUint32(nil, code))
+func reset(code uint32) func(stream uint32) string {
+	return func(stream uint32) string {
+		return hostile.Frame(hostile.FrameRSTStream, 0, stream, hostile.Uint32(code))
 	}
 }
 
 // goAway says that the server will serve no stream at all.
-func goAway(uint32) []byte { return frame(frameGoAway, 0, 0, make([]byte, 8)) }
+func goAway(uint32) string {
+	return hostile.Frame(hostile.FrameGoAway, 0, 0, strings.Repeat("\x00", 8))
+}
 
 // headerBomb is an answer whose headers unpack to 100 times their size: a header
 // of 3,900 bytes, and 99 references to it (RFC 7541).
-func headerBomb(stream uint32) []byte {
-	block := []byte{0x88, 0x40, 1, 'x', 0x7f, 0xbd, 0x1d}
-	block = append(block, bytes.Repeat([]byte("x"), 3900)...)
-	return frame(frameHeaders, 0x5, stream, append(block, bytes.Repeat([]byte{0xbe}, 99)...))
+func headerBomb(stream uint32) string {
+	return hostile.Frame(hostile.FrameHeaders, hostile.EndStream|hostile.EndHeaders, stream, hostile.Status200+
+		"\x40\x01x\x7f\xbd\x1d"+strings.Repeat("x", 3900)+strings.Repeat("\xbe", 99))
 }
 
 const (
@@ -98,7 +62,7 @@ const (
 func TestClient_Fetch_sendsUnsafeRequestsOnceOverHTTP2(t *testing.T) {
 	const terminated, invalid = gather.CodeConnectionTerminated, gather.CodeHTTPProtocolError
 	cases := map[string]struct {
-		first   func(uint32) []byte
+		first   func(uint32) string
 		method  string
 		body    string
 		code    gather.ErrorCode // "" means that net/http sent it again, and had its answer
@@ -181,5 +145,57 @@ func TestClient_Fetch_sendsUnsafeRequestsOnce(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestClient_Fetch_givesUpOnServers that go away each time. net/http would make one
+// connection after another, as fast as it can, until the time is up.
+func TestClient_Fetch_givesUpOnServers(t *testing.T) {
+	for name, code := range map[string]byte{"without an error": codeNoError, "with one": codeEnhanceYourCalm} {
+		t.Run(name, func(t *testing.T) {
+			var requests atomic.Int32
+			ca := hostile.NewCA(t)
+			addr := hostile.ServeHTTP2(t, ca.Issue(t, hostile.Flawless), "", func(conn net.Conn, _ uint32) {
+				requests.Add(1)
+				_, _ = io.WriteString(conn, hostile.Frame(hostile.FrameGoAway, 0, 0, strings.Repeat("\x00", 7)+string(rune(code))))
+			})
+			resp := localClient(t).trust(ca.Certificate).Fetch(t.Context(), get("https://"+addr))
+			wantError(t, resp, gather.CodeConnectionTerminated, "closed the connection without an answer")
+			if n := requests.Load(); n > mostHandshakes {
+				t.Errorf("sent %d times, want at most %d", n, mostHandshakes)
+			}
+		})
+	}
+}
+
+// TestClient_Fetch_closesConnections over which a server goes on sending when nobody
+// asks any more, whatever the answer was.
+func TestClient_Fetch_closesConnections(t *testing.T) {
+	for name, frame := range map[string]string{
+		"SETTINGS":      hostile.Frame(hostile.FrameSettings, 0, 0, ""),
+		"PING":          hostile.Frame(hostile.FramePing, 0, 0, "12345678"),
+		"WINDOW_UPDATE": hostile.Frame(hostile.FrameWindowUpdate, 0, 1, hostile.Uint32(1)),
+		"DATA":          hostile.Frame(hostile.FrameData, 0, 1, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			closed := make(chan struct{})
+			ca := hostile.NewCA(t)
+			frames := []byte(strings.Repeat(frame, 1000))
+			addr := hostile.ServeHTTP2(t, ca.Issue(t, hostile.Flawless), "", func(conn net.Conn, stream uint32) {
+				_, _ = io.WriteString(conn, hostile.Frame(hostile.FrameHeaders, hostile.EndStream|hostile.EndHeaders, stream, hostile.Status200))
+				go hostile.Hang(conn)
+				for err := error(nil); err == nil; {
+					_, err = conn.Write(frames)
+				}
+				close(closed)
+			})
+			c := localClient(t).trust(ca.Certificate)
+			wantOK(t, c.Fetch(t.Context(), get("https://"+addr)), "")
+			select {
+			case <-closed:
+			case <-time.After(ample):
+				t.Error("the connection is still read")
+			}
+		})
 	}
 }

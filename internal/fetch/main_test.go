@@ -10,16 +10,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"gather"
+	"gather/internal/hostile"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http quotes there what servers send unasked
+	goleak.VerifyTestMain(m)
+}
 
 // ample is a timeout that a test never waits for; short is one that it does. It
 // is long enough for a busy machine to come to the phase that is tested.
@@ -76,62 +79,15 @@ func unstarted(tb testing.TB, h http.HandlerFunc) *httptest.Server {
 	return srv
 }
 
-// serveRaw accepts connections on 127.0.0.1 and hands each to handle. When the
-// test ends all are closed, and handle must return then.
-func serveRaw(tb testing.TB, handle func(net.Conn)) (addr string) {
-	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var (
-		mu     sync.Mutex
-		conns  []net.Conn
-		closed bool
-		all    sync.WaitGroup
-	)
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			if conns = append(conns, conn); closed {
-				_ = conn.Close()
-			}
-			mu.Unlock()
-			all.Go(func() {
-				defer func() { _ = conn.Close() }()
-				handle(conn)
-			})
-		}
-	})
-	tb.Cleanup(func() {
-		_ = l.Close()
-		mu.Lock()
-		closed = true
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-		mu.Unlock()
-		all.Wait()
-	})
-	return l.Addr().String()
-}
-
 // answerRaw serves each connection's first request with these bytes.
 func answerRaw(tb testing.TB, answer string) (addr string) {
 	tb.Helper()
-	return serveRaw(tb, func(conn net.Conn) {
+	return hostile.Serve(tb, func(conn net.Conn) {
 		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
 			_, _ = io.WriteString(conn, answer)
 		}
 	})
 }
-
-// hang blocks until the other side closes the connection.
-func hang(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
 // get is a request with a secret in every place that may hold one.
 func get(url string) *gather.Request {

@@ -6,8 +6,11 @@ import (
 	"slices"
 )
 
-// unknownLength is the first buffer for a body whose length is not announced.
-const unknownLength = 4 << 10
+// Sizes of the first buffer for a body.
+const (
+	unknownLength = 4 << 10 // where its length is not announced
+	mostTrusted   = 1 << 20 // where it is, for to announce costs nothing
+)
 
 // readBody reads at most limit bytes. It reads one byte more than it keeps: that
 // tells a cut body from one that just fits, and lets a body of announced length
@@ -17,7 +20,7 @@ func readBody(r io.Reader, length, limit int64) (body []byte, truncated bool, er
 	if length < 0 {
 		length = unknownLength
 	}
-	buf := make([]byte, 0, min(length, limit)+1)
+	buf := make([]byte, 0, min(length, limit, mostTrusted)+1)
 	for {
 		room := min(int64(cap(buf)), limit+1)
 		n, err := r.Read(buf[len(buf):room])

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gather"
+	"gather/internal/hostile"
 )
 
 var tlsFailures = map[string]failing{
@@ -37,24 +38,24 @@ var tlsFailures = map[string]failing{
 		c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
 	}), code: gather.CodeTLSAlertReceived, message: "protocol version not supported", notSent: true},
 	"a server that does not speak TLS": {arrange: func(t *testing.T) (*Client, string) {
-		return localClient(t), "https://" + serveRaw(t, func(conn net.Conn) {
+		return localClient(t), "https://" + hostile.Serve(t, func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
-			hang(conn)
+			hostile.Hang(conn)
 		})
 	}, code: gather.CodeTLSProtocolError, message: "does not speak TLS", notSent: true},
 	"a server that sends something else": {arrange: func(t *testing.T) (*Client, string) {
-		return localClient(t), "https://" + serveRaw(t, func(conn net.Conn) {
+		return localClient(t), "https://" + hostile.Serve(t, func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "220 mail.example ESMTP s3cret\r\n")
-			hang(conn)
+			hostile.Hang(conn)
 		})
 	}, code: gather.CodeTLSProtocolError, message: "does not speak TLS", notSent: true},
 	"a server that closes in the handshake": {arrange: func(t *testing.T) (*Client, string) {
-		return localClient(t), "https://" + serveRaw(t, func(conn net.Conn) {
+		return localClient(t), "https://" + hostile.Serve(t, func(conn net.Conn) {
 			_, _ = conn.Read(make([]byte, 1<<10))
 		})
 	}, code: gather.CodeConnectionTerminated, message: "before it was ready", notSent: true},
 	"a server that is silent in the handshake": {arrange: func(t *testing.T) (*Client, string) {
-		return localClient(t), "https://" + serveRaw(t, hang)
+		return localClient(t), "https://" + hostile.Serve(t, hostile.Hang)
 	}, code: gather.CodeConnectionTimeout, message: "no TLS connection to", timeout: true, notSent: true},
 }
 

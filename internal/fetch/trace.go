@@ -18,15 +18,21 @@ const (
 	phaseBody            // the headers are here, the body is being read
 )
 
+// mostHandshakes bounds the TLS connections that are made for one hop. net/http makes
+// another, at once and without end, when an HTTP/2 server goes away each time.
+const mostHandshakes = 4
+
 // trace follows one hop. The transport may go on dialing in the background after
 // the request has got another connection or has ended, so its calls come from
 // several goroutines, late ones included, and the phase never goes back.
 type trace struct {
-	hooks  httptrace.ClientTrace
-	phase  atomic.Int32
-	wrote  atomic.Bool // the headers were written, at least to a buffer
-	unsafe bool        // the request must not be sent twice
-	stop   func()      // ends the attempt
+	hooks      httptrace.ClientTrace
+	phase      atomic.Int32
+	wrote      atomic.Bool  // the headers were written, at least to a buffer
+	handshakes atomic.Int32 // TLS connections that were begun
+	conn       atomic.Pointer[conn]
+	unsafe     bool   // the request must not be sent twice
+	stop       func() // ends the attempt
 }
 
 func newTrace(unsafe bool, stop func()) *trace {
@@ -34,7 +40,7 @@ func newTrace(unsafe bool, stop func()) *trace {
 	t.hooks = httptrace.ClientTrace{
 		DNSStart:          func(httptrace.DNSStartInfo) { t.reach(phaseLookup) },
 		ConnectStart:      func(string, string) { t.reach(phaseConnect) },
-		TLSHandshakeStart: func() { t.reach(phaseHandshake) },
+		TLSHandshakeStart: t.handshake,
 		GotConn:           t.gotConn,
 		WroteHeaders:      func() { t.wrote.Store(true) },
 	}
@@ -51,6 +57,13 @@ func (t *trace) reach(p phase) {
 
 func (t *trace) at() phase { return phase(t.phase.Load()) }
 
+func (t *trace) handshake() {
+	t.reach(phaseHandshake)
+	if t.handshakes.Add(1) > mostHandshakes {
+		t.stop()
+	}
+}
+
 // gotConn is called each time the transport is about to send the request. Over
 // HTTP/2 it does so again, up to seven times, when the server resets the stream
 // with PROTOCOL_ERROR, which says nothing on whether the request was acted on. A
@@ -59,10 +72,24 @@ func (t *trace) at() phase { return phase(t.phase.Load()) }
 // before it writes; HTTP/1 comes here again only if nothing was written).
 func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	t.reach(phaseSend)
+	t.use(dialedBelow(info.Conn))
 	if t.unsafe && t.wrote.Load() && speaksHTTP2(info) {
 		t.stop()
 	}
 }
+
+// use counts the hop among the users of a connection, in place of the one before.
+func (t *trace) use(c *conn) {
+	if c != nil {
+		c.users.Add(1)
+	}
+	if last := t.conn.Swap(c); last != nil {
+		last.users.Add(-1)
+	}
+}
+
+// leave ends the hop's use of its connection.
+func (t *trace) leave() { t.use(nil) }
 
 func speaksHTTP2(info httptrace.GotConnInfo) bool {
 	conn, ok := info.Conn.(*tls.Conn)

@@ -16,6 +16,8 @@ const (
 	// Without pings, one whose other end is gone fails every request for minutes.
 	pingAfter   = 30 * time.Second
 	pingTimeout = 15 * time.Second
+	// writeTimeout is how long an HTTP/2 server may read nothing of what is sent to it.
+	writeTimeout = 30 * time.Second
 	// streamWindow is what an HTTP/2 server may send before anyone reads it.
 	streamWindow = 1 << 20
 )
@@ -41,6 +43,7 @@ func newTransport(g *guard, concurrency int) *http.Transport {
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout:           pingAfter,
 			PingTimeout:               pingTimeout,
+			WriteByteTimeout:          writeTimeout,
 			MaxReceiveBufferPerStream: streamWindow,
 		},
 	}

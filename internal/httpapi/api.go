@@ -7,7 +7,7 @@
 //
 //	exchange   request id, Server-Timing, write deadlines, access log
 //	gzhttp     gzip and zstd
-//	Echo       routes; huma reads
+//	Echo       routes; the guard (guard.go) lets in or not; huma reads
 //
 // and when those have returned, a handler of this package answers, through the
 // first two: a client may be held for long, and what the third has on the stack and
@@ -76,6 +76,22 @@ type Options struct {
 	MaxBody int64
 	// MaxWait is what longer waits are cut to; 0 means 60 s.
 	MaxWait time.Duration
+	// Keys are the API keys; nil means that there are none, and everybody may do everything.
+	Keys Keys
+	// GuardMetrics has /metrics want a key, too.
+	GuardMetrics bool
+	// Rate limits the requests of each owner, which Limiter counts; nil means no limit.
+	Rate    gather.Rate
+	Limiter Limiter
+	// MaxOpen is how many unfinished aggregations the store lets an owner have; 0 means
+	// no limit. It stands in headers.
+	MaxOpen int
+	// MaxWaits and MaxStreams bound the clients held at the same time; 0 means 20,000 and 2,000.
+	MaxWaits, MaxStreams int
+	// Monitor serves /monitor and all below; nil means that there is none.
+	Monitor http.Handler
+	// MonitorOwners are the owners whose keys open the monitor; none means every key.
+	MonitorOwners []string
 	// Demo switches the demo endpoints on. DemoURL is the base URL under which
 	// workers reach them; it is asked once a request, since the port may not be known before.
 	Demo    bool
@@ -88,8 +104,10 @@ type Options struct {
 
 // The defaults of Options.
 const (
-	defaultMaxBody = 8 << 20
-	defaultMaxWait = 60 * time.Second
+	defaultMaxBody    = 8 << 20
+	defaultMaxWait    = 60 * time.Second
+	defaultMaxWaits   = 20_000
+	defaultMaxStreams = 2_000
 )
 
 func (o Options) filled() Options {
@@ -101,6 +119,12 @@ func (o Options) filled() Options {
 	}
 	if o.MaxWait == 0 {
 		o.MaxWait = defaultMaxWait
+	}
+	if o.MaxWaits == 0 {
+		o.MaxWaits = defaultMaxWaits
+	}
+	if o.MaxStreams == 0 {
+		o.MaxStreams = defaultMaxStreams
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -117,6 +141,12 @@ type API struct {
 	queue Queue
 	log   *slog.Logger
 
+	// crossOrigin keeps pages of others from acting through a browser that is let in.
+	crossOrigin *http.CrossOriginProtection
+	limitPolicy string
+	waits       *places
+	streams     *places
+
 	echo *echo.Echo
 	huma huma.API
 	// routed finds the handler that answers and what it answers to; answered has it do so.
@@ -132,13 +162,18 @@ type API struct {
 // New builds the API; it serves nothing by itself.
 func New(o Options) *API {
 	o = o.filled()
-	a := &API{opt: o, store: o.Store, queue: o.Queue, log: o.Logger}
+	a := &API{
+		opt: o, store: o.Store, queue: o.Queue, log: o.Logger,
+		crossOrigin: http.NewCrossOriginProtection(), limitPolicy: o.limitPolicy(),
+		waits: newPlaces("waiting clients", o.MaxWaits), streams: newPlaces("streams", o.MaxStreams),
+	}
 	a.closing, a.close = context.WithCancel(context.Background())
 	a.echo = newEcho(a)
 	a.huma = humaecho.New(a.echo, a.humaConfig())
 	a.huma.UseMiddleware(ignoreAccept)
 	a.addRoutes()
 	a.serveDocument()
+	a.serveMonitor()
 	a.routed, a.answered = compressed(headAsGet(a.echo)), compressed(http.HandlerFunc(a.answer))
 	return a
 }
@@ -149,14 +184,14 @@ func (a *API) Close() { a.close() }
 
 // addRoutes is the table of all that is served beside the OpenAPI document.
 func (a *API) addRoutes() {
-	register(a, a.createOperation(), a.create)
-	register(a, a.listOperation(), a.list)
-	register(a, a.readOperation(), a.read)
-	register(a, a.deleteOperation(), a.delete)
-	register(a, a.resultsOperation(), a.results)
-	register(a, a.eventsOperation(), a.events)
-	register(a, a.cancelOperation(), a.cancel)
-	register(a, a.retryOperation(), a.retry)
+	register(a, a.guarded(a.createOperation()), a.create)
+	register(a, a.guarded(a.listOperation()), a.list)
+	register(a, a.guarded(a.readOperation()), a.read)
+	register(a, a.guarded(a.deleteOperation()), a.delete)
+	register(a, a.guarded(a.resultsOperation()), a.results)
+	register(a, a.guarded(a.eventsOperation()), a.events)
+	register(a, a.guarded(a.cancelOperation()), a.cancel)
+	register(a, a.guarded(a.retryOperation()), a.retry)
 	register(a, a.healthOperation(), a.health)
 	register(a, a.readyOperation(), a.ready)
 	if a.opt.Demo {

@@ -40,8 +40,11 @@ func (in *createInput) Resolve(c huma.Context) []error {
 func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput) error {
 	x := exchangeOf(ctx)
 	_ = x.control.SetReadDeadline(time.Time{}) // the body is there: see setDeadlines
+	prefs := parsePrefer(x.request.Header.Values("Prefer"))
+	wait := a.clamped(prefs.wait)
 	agg, replayed, err := a.store.Create(ctx, &gather.Creation{
 		Spec: in.Body.spec, IdempotencyKey: in.IdempotencyKey, Fingerprint: in.Body.fingerprint,
+		Waits: prefs.waits && wait > 0,
 	})
 	if errors.Is(err, gather.ErrUnavailable) && !errors.Is(err, gather.ErrOutcomeUnknown) {
 		return &explained{err, "Redis is out of reach or refuses to write; nothing was accepted"}
@@ -57,8 +60,6 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput
 	if replayed {
 		h.Set("Idempotent-Replayed", "true")
 	}
-	prefs := parsePrefer(x.request.Header.Values("Prefer"))
-	wait := a.clamped(prefs.wait)
 	if prefs.waits {
 		reading, err := a.outcome(ctx, agg, wait)
 		if err == nil {
@@ -71,7 +72,9 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput
 			}
 			h.Del("Preference-Applied")
 		}
-		if err != nil { // the client must learn in any case that it is accepted
+		// The client must learn in any case that it is accepted. That there is no place
+		// to wait is no fault: a preference may be passed over.
+		if err != nil && !errors.Is(err, errBusy) {
 			a.logError(ctx, "wait for an accepted aggregation", err)
 		}
 	}

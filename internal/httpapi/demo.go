@@ -21,12 +21,17 @@ const demoRetention = time.Hour
 // addDemo serves the three endpoints of the article that Gather started from,
 // with and without the slash at their end. They are no part of the API.
 func (a *API) addDemo() {
+	for _, path := range helloRoutes {
+		register(a, demoOperation(path), a.hello)
+	}
 	for _, slash := range []string{"", "/"} {
-		register(a, demoOperation("/api"+slash), a.hello)
 		register(a, demoOperation("/api/aggregated"+slash), a.aggregated)
 		register(a, demoOperation("/api/aggregated_sync"+slash), a.aggregatedSync)
 	}
 }
+
+// helloRoutes are the one of them that the others have fetched.
+var helloRoutes = []string{"/api", "/api/"}
 
 func demoOperation(path string) huma.Operation {
 	return huma.Operation{OperationID: "demo" + path, Method: http.MethodGet, Path: path, Hidden: true}
@@ -135,9 +140,14 @@ func (a *API) demoSpec(ctx context.Context, in *aggregatedInput, concurrency int
 		base = a.opt.DemoURL()
 	}
 	delay := time.Duration(in.Delay) * time.Millisecond
+	deadline := min(time.Minute+time.Duration(in.Num)*(delay+time.Second), gather.MaxDeadline)
+	var headers map[string]string
+	if a.opt.Keys != nil {
+		headers = map[string]string{"Authorization": "Bearer " + a.opt.Keys.Ticket(time.Now().Add(deadline))}
+	}
 	spec := &gather.Spec{
 		Name: "demo", Concurrency: concurrency,
-		Deadline:  gather.After(min(time.Minute+time.Duration(in.Num)*(delay+time.Second), gather.MaxDeadline)),
+		Deadline:  gather.After(deadline),
 		Retention: gather.After(demoRetention),
 		Requests:  make([]gather.Request, in.Num),
 	}
@@ -146,7 +156,7 @@ func (a *API) demoSpec(ctx context.Context, in *aggregatedInput, concurrency int
 		if r.URL.Query().Has("delay_ms") {
 			q.Set("delay_ms", strconv.Itoa(in.Delay))
 		}
-		spec.Requests[i] = gather.Request{URL: base + "/api/?" + q.Encode(), Timeout: gather.After(delay + gather.DefaultTimeout)}
+		spec.Requests[i] = gather.Request{URL: base + "/api/?" + q.Encode(), Headers: headers, Timeout: gather.After(delay + gather.DefaultTimeout)}
 	}
 	return spec
 }

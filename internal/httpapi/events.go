@@ -19,6 +19,11 @@ type eventsInput struct {
 // result, with its position as id; progress, without one, so that a client
 // never resumes in between; and done, after which nothing comes.
 func (a *API) events(ctx context.Context, _ http.ResponseWriter, in *eventsInput) error {
+	leave, err := a.streams.take(ctx, a.shared())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if _, err := a.store.Get(ctx, in.ID); err != nil {
 		return err
 	}

@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	// writeTimeout bounds one write: a client that reads nothing for so long is dropped.
+	// writeTimeout bounds the writing of one piece: a client that reads nothing for so
+	// long is dropped, and so is one that reads less than a piece in it, over and over.
 	writeTimeout = 10 * time.Second
+	pieceSize    = 32 << 10
 	// passTimeout bounds the arrival of a body that nobody wants. net/http passes
 	// over it at the first write, so it must leave time to write.
 	passTimeout = 5 * time.Second
@@ -52,6 +54,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.setDeadlines()
 	x.Header().Set("X-Request-Id", x.id)
+	x.Header().Set("X-Content-Type-Options", "nosniff")
 	defer a.cutOff(x.request.Context())
 	defer a.logAccess(x.request.Context(), x)
 	a.routed.ServeHTTP(x, x.request)
@@ -86,6 +89,7 @@ func (x *exchange) WriteHeader(status int) {
 	if status >= http.StatusOK {
 		x.status = status
 		x.Header().Set("Server-Timing", x.timing())
+		secureHTML(x.Header())
 	}
 	x.rw.WriteHeader(status)
 }
@@ -101,11 +105,21 @@ func (x *exchange) timing() string {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// Write writes, and gives up after writeTimeout.
-func (x *exchange) Write(b []byte) (int, error) {
+// Write writes, and gives up where the client takes nothing of it for writeTimeout.
+func (x *exchange) Write(b []byte) (n int, err error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
+	for {
+		wrote, err := x.writePiece(b[n:min(len(b), n+pieceSize)])
+		n += wrote
+		if err != nil || n == len(b) {
+			return n, err
+		}
+	}
+}
+
+func (x *exchange) writePiece(b []byte) (int, error) {
 	defer x.bounded()()
 	return x.rw.Write(b)
 }

@@ -3,11 +3,13 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
 
+	"gather"
 	"gather/internal/panics"
 )
 
@@ -30,7 +32,13 @@ func (a *API) fail(ctx context.Context, w http.ResponseWriter, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
 	maps.Copy(h, p.header)
+	if errors.Is(err, gather.ErrTooManyOpen) {
+		h.Add("RateLimit", noneOpen)
+	}
 	if allow := h.Get("Allow"); strings.Contains(allow, http.MethodGet) {
 		h.Set("Allow", allow+", "+http.MethodHead)
 	}

@@ -236,7 +236,7 @@ func (s *service) checkAnswer(a answer) {
 		s.t.Errorf("%s %s answers %d, which is not documented", a.Request.Method, op.Path, a.StatusCode)
 		return
 	}
-	for _, name := range []string{"Location", "Retry-After", "ETag", "Preference-Applied", "Idempotent-Replayed", "Link", "Accept-Encoding"} {
+	for _, name := range []string{"Location", "Retry-After", "ETag", "Preference-Applied", "Idempotent-Replayed", "Link", "Accept-Encoding", "WWW-Authenticate", "RateLimit", "RateLimit-Policy"} {
 		if a.Header.Get(name) != "" && documented.Headers[name] == nil {
 			s.t.Errorf("%s %s %d has the header %s, which is not documented", a.Request.Method, op.Path, a.StatusCode, name)
 		}

@@ -33,7 +33,7 @@ func (a *API) humaConfig() huma.Config {
 				Version:     a.opt.Version,
 				Description: "Durable fan-out and fan-in of HTTP requests: give it a list of requests, and have all results in input order, or each as it comes.",
 			},
-			Components: &huma.Components{Schemas: schemas},
+			Components: &huma.Components{Schemas: schemas, SecuritySchemes: securitySchemes},
 			Tags: []*huma.Tag{
 				{Name: tagAggregations, Description: "Lists of requests, and what came of them."},
 				{Name: tagHealth, Description: "For load balancers and people."},
@@ -135,10 +135,13 @@ func (a *API) responses(good answers, bad map[int]string) map[string]*huma.Respo
 	for status, meaning := range bad {
 		h := headers{}
 		switch status {
-		case http.StatusServiceUnavailable:
+		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			h["Retry-After"] = headerRetryAfter
 		case http.StatusUnsupportedMediaType:
 			h["Accept-Encoding"] = headerAllow
+		}
+		if status == http.StatusUnauthorized {
+			h["WWW-Authenticate"] = headerChallenge
 		}
 		all[strconv.Itoa(status)] = answered(meaning, content, h)
 	}

@@ -69,12 +69,16 @@ var kinds = []struct {
 	{gather.ErrKeyGone, 409, "idempotency-key-gone", "Aggregation gone",
 		"the aggregation made with this Idempotency-Key is deleted or expired; take a new key to make it again"},
 	{gather.ErrBadCursor, 422, "invalid-request", titleInvalid, detailInvalid},
+	{gather.ErrTooManyOpen, 429, "too-many-open", "Too many open aggregations",
+		"you have as many unfinished aggregations as you may; wait for one of them, or cancel one"},
 	{gather.ErrOutcomeUnknown, 503, "outcome-unknown", "Outcome unknown",
 		"Redis stopped answering, and it is not known whether this was done; send it again with the same Idempotency-Key, or look into the list first"},
 	{gather.ErrUnavailable, 503, "unavailable", "Redis unavailable",
 		"Redis is out of reach or refuses to write; try again in a moment"},
 	{errClosing, 503, "stopping", "Stopping",
 		"this process is stopping; try again, another one will answer"},
+	{errBusy, 503, "busy", "Busy",
+		"this process holds as many clients as it may; try again in a moment"},
 	{errNoWorker, 503, "no-worker", "No worker",
 		"no worker was seen in the last seconds; start one with cmd/worker at the same Redis"},
 }
@@ -104,7 +108,7 @@ func tooLarge(limit int64) *problem {
 
 // kindNames lists what types end in, for the document.
 func kindNames() string {
-	names := []string{"internal"}
+	names := []string{"internal", "rate-limited"}
 	for _, k := range kinds {
 		names = append(names, k.name)
 	}
@@ -132,7 +136,7 @@ func problemOf(err error) (p *problem, internal bool) {
 		if errors.Is(err, gather.ErrBadCursor) {
 			p.Errors = []gather.Fault{{Location: "query.cursor", Message: "must be the next_cursor of a list, as it was given"}}
 		}
-		if k.status == http.StatusServiceUnavailable {
+		if k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests {
 			p.header = http.Header{"Retry-After": {"1"}}
 		}
 		return p, errors.Is(err, gather.ErrUnavailable)

@@ -30,6 +30,11 @@ func (a *API) results(ctx context.Context, w http.ResponseWriter, in *resultsInp
 	if contentType == "" {
 		return statusProblem(http.StatusNotAcceptable, "results come as %s; GET %s answers them as one JSON document", ndjson, locationOf("{id}"))
 	}
+	leave, err := a.streams.take(ctx, a.shared())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	h := http.Header{"Content-Type": {contentType}, "Cache-Control": {"no-store"}}
 	if in.Follow {
 		if _, err := a.store.Get(ctx, in.ID); err != nil {

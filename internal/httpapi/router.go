@@ -66,7 +66,7 @@ func newEcho(a *API) *echo.Echo {
 	e.HTTPErrorHandler = func(err error, c echo.Context) { a.fail(c.Request().Context(), c.Response(), err) }
 	e.Use(noteRoute, func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return recovered(func() error { return next(c) }) }
-	})
+	}, a.guard)
 	return e
 }
 

@@ -13,6 +13,11 @@ import (
 // await returns the aggregation once it has finished, or as it stands when the
 // wait is over or the process is about to stop.
 func (a *API) await(ctx context.Context, id string, wait time.Duration) (*gather.Reading, error) {
+	leave, err := a.waits.take(ctx, a.shared())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	start := time.Now()
 	reading, err := a.store.Wait(ctx, id, wait, a.closing.Done())
 	exchangeOf(ctx).waited += time.Since(start)

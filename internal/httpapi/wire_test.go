@@ -334,3 +334,31 @@ func TestDemo_Elapsed(t *testing.T) {
 		}
 	})
 }
+
+// TestStream_SlowReader holds that a client may be slow, if it reads at all.
+func TestStream_SlowReader(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		id := b.store.add(t, 1)
+		large := json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
+		b.store.record(id, gather.Result{Status: gather.ItemSucceeded, HTTPStatus: 200, Body: large})
+		for _, path := range []string{"/events", "/results", "/results?follow=true", ""} {
+			conn, _ := b.pipes.dial(t.Context(), "", "")
+			_, _ = fmt.Fprintf(conn, "GET /v1/aggregations/%s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", id, path)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, piece := 0, make([]byte, 32<<10)
+			for err == nil {
+				time.Sleep(writeTimeout - time.Second)
+				var n int
+				n, err = io.ReadFull(resp.Body, piece)
+				got += n
+			}
+			if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) || got < len(large) {
+				t.Errorf("%s: %d bytes, %v", path, got, err)
+			}
+			_ = conn.Close()
+		}
+	})
+}

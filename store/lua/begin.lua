@@ -14,9 +14,11 @@ if status == "queued" then
   redis.call("HSETNX", meta, "started", int(now))
 end
 local bounds = handing_out(tonumber(ARGV[1]))
-hand_out(now, bounds)
+local indexes, wait_already = hand_out(now, bounds)
 local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now }
-local indexes = redis.call("ZRANGE", waiting, 0, -1)
-table.sort(indexes, function(a, b) return tonumber(a) < tonumber(b) end)
+if wait_already > 0 then
+  indexes = redis.call("ZRANGE", waiting, 0, -1)
+  table.sort(indexes, function(a, b) return tonumber(a) < tonumber(b) end)
+end
 add_subtasks(reply, indexes, retries, bounds.batch)
 return reply

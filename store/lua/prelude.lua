@@ -5,6 +5,8 @@
 -- API and workers may differ.
 local meta, requests, todo, waiting, claimed, progress, results, order, followed, abandoned =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+-- What all aggregations share comes after them where the script may touch it, else nil.
+local schedule, index_of_all = KEYS[11], KEYS[12]
 local id = string.match(meta, "{(.+)}")
 
 -- Lua's unpack and Redis' argument lists stay well below their bounds in chunks of this size.
@@ -15,20 +17,27 @@ local function chunk(list, from)
   return { unpack(list, from, math.min(from + CHUNK - 1, #list)) }
 end
 
+-- The time in milliseconds, and the same instant in microseconds, as a string: elapsed
+-- times are that exact.
+local function clock()
+  local t = redis.call("TIME")
+  local seconds, us = tonumber(t[1]), tonumber(t[2])
+  return seconds * 1000 + math.floor(us / 1000), string.format("%.0f", seconds * 1000000 + us)
+end
+
 local function now_ms()
   local t = redis.call("TIME")
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
--- The same in microseconds, as a string: elapsed times are that exact.
-local function now_us()
-  local t = redis.call("TIME")
-  return string.format("%.0f", tonumber(t[1]) * 1000000 + tonumber(t[2]))
-end
-
 -- Milliseconds are too large for tostring's 14 digits some day; this is exact.
 local function int(x)
   return string.format("%.0f", x)
+end
+
+-- The schedule's score of a visit: half a millisecond, as always but in a tick (watch.go).
+local function planned_at(ms)
+  return int(ms) .. ".5"
 end
 
 -- Calls f with the first and the last place of each part of the arguments in which no
@@ -160,12 +169,14 @@ local function handing_out(uncapped)
 end
 
 -- Hands out as many of the items to do as the window has room for, once there is
--- room for a step of them: they wait for a worker now. Returns their indexes. A batch
--- is handed out whole, so that its number is used once in a run.
+-- room for a step of them: they wait for a worker now. Returns their indexes, and how
+-- many have been waiting before. A batch is handed out whole, so that its number is used
+-- once in a run.
 local function hand_out(now, bounds)
-  local room = bounds.window - redis.call("ZCARD", waiting) - redis.call("ZCARD", claimed)
+  local wait_already = redis.call("ZCARD", waiting)
+  local room = bounds.window - wait_already - redis.call("ZCARD", claimed)
   if room < bounds.step then
-    return {}
+    return {}, wait_already
   end
   local indexes = redis.call("LPOP", todo, int(room)) or {}
   local rest = redis.call("LINDEX", todo, 0)
@@ -183,12 +194,13 @@ local function hand_out(now, bounds)
     end
     redis.call("ZADD", waiting, unpack(entries))
   end
-  return indexes
+  return indexes, wait_already
 end
 
 -- Ends the aggregation with the given status ("" = what the counts say): what
 -- only a running one needs goes, the rest stays for the retention.
-local function finish(status, now)
+local function finish(status)
+  local now, us = clock()
   local m = redis.call("HMGET", meta, "total", "succeeded", "retention")
   if status == "" then
     local succeeded = tonumber(m[2])
@@ -199,10 +211,14 @@ local function finish(status, now)
       status = "failed"
     end
   end
-  redis.call("HSET", meta, "status", status, "finished", int(now), "finished_us", now_us())
+  redis.call("HSET", meta, "status", status, "finished", int(now), "finished_us", us)
   redis.call("DEL", todo, waiting, claimed, progress, followed)
   for _, key in ipairs({ meta, requests, results, order }) do
     redis.call("PEXPIRE", key, m[3])
+  end
+  if schedule then
+    -- What is left to look after is its expiry. Elsewhere a visit finds that out.
+    redis.call("ZADD", schedule, "XX", planned_at(now + tonumber(m[3]) + 1000), id)
   end
   redis.call("PUBLISH", "gather:changed", id)
 end
@@ -257,6 +273,6 @@ local function close(item_status, error, status, retries, now)
     end
   end
   close_items(unfinished, item_status, error, retries, now)
-  finish(status, now)
+  finish(status)
   redis.call("PUBLISH", "gather:closed", id)
 end

@@ -12,10 +12,10 @@ local known = redis.call("HMGET", KEYS[1], "total", "status")
 if ARGV[3] == "1" and (known[2] == "queued" or known[2] == "running") then
   return reply
 end
--- Several at once, and few of them at first: what is read beyond the bound is read in vain,
--- and a line may be as long as a body.
-local MOST_AT_ONCE = 32
-local total, index, most, bytes, at_once = tonumber(known[1]), tonumber(ARGV[1]), tonumber(ARGV[2]), 0, 1
+-- Several at once, by the length of those before: what is read beyond the bound is read
+-- in vain, and a line may be as long as a body.
+local MOST_AT_ONCE = 100
+local total, index, most, bytes, at_once = tonumber(known[1]), tonumber(ARGV[1]), tonumber(ARGV[2]), 0, 2
 local last = #reply
 while index < total do
   if bytes >= most then
@@ -40,6 +40,7 @@ while index < total do
     end
   end
   index = index + n
-  at_once = math.min(2 * at_once, MOST_AT_ONCE)
+  local average = bytes / (index - tonumber(ARGV[1])) + 1
+  at_once = math.max(1, math.min(math.floor((most - bytes) / average), MOST_AT_ONCE, 16 * at_once))
 end
 return reply

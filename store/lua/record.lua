@@ -1,5 +1,6 @@
 -- Keeps results; the first of an item wins. Hands out the next items, or ends the
 -- aggregation with its last result.
+-- KEYS: where a script may touch several slots, also the schedule and the index.
 -- ARGV: most items in flight without a cap, then index, run, status and result line of each.
 -- Returns { number of first results, 1 if this ended it else 0, lane, subtasks … }.
 local m = redis.call("HMGET", meta, "status", "retries", "total", "lane")
@@ -55,13 +56,14 @@ local reply = { first, 0, m[4] }
 if first == 0 then
   return reply
 end
-local now = now_ms()
 if redis.call("HLEN", results) == tonumber(m[3]) then
-  finish("", now)
+  finish("")
   reply[2] = 1
   return reply
 end
-local bounds = handing_out(tonumber(ARGV[1]))
-add_subtasks(reply, hand_out(now, bounds), tonumber(m[2]), bounds.batch)
+if redis.call("EXISTS", todo) == 1 then
+  local bounds = handing_out(tonumber(ARGV[1]))
+  add_subtasks(reply, hand_out(now_ms(), bounds), tonumber(m[2]), bounds.batch)
+end
 tell_followers()
 return reply

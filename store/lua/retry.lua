@@ -32,8 +32,9 @@ for from = 1, #again, CHUNK do
   redis.call("HDEL", results, unpack(again, from, to))
   redis.call("RPUSH", todo, unpack(again, from, to))
 end
+local now, us = clock()
 redis.call("HSET", meta, "status", "queued", "failed", 0, "canceled", 0,
-  "retries", int(tonumber(m[2]) + 1), "accepted", int(now_ms()), "accepted_us", now_us())
+  "retries", int(tonumber(m[2]) + 1), "accepted", int(now), "accepted_us", us)
 redis.call("HDEL", meta, "finished", "reason")
 for _, key in ipairs({ meta, requests, results, order }) do
   redis.call("PERSIST", key)

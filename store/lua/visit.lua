@@ -46,7 +46,7 @@ if #given_up > 0 then
   tell_followers()
 end
 if redis.call("HLEN", results) == tonumber(redis.call("HGET", meta, "total")) then
-  finish("", now)
+  finish("")
   return { redis.call("HGET", meta, "status"), lane, redis.call("PTTL", meta), 0 }
 end
 local bounds = handing_out(tonumber(ARGV[1]))

@@ -68,6 +68,23 @@ func (s suite) crash(t *testing.T) {
 			func(q *queue, when string) { f.survives(q, spec, when) },
 		)
 	})
+	for name, prepare := range map[string]func(f *fixture){"leaves nothing on an owner's lists": func(*fixture) {}, "leaves nothing on an owner's lists, on a cluster": (*fixture).apart} {
+		s.timed(t, name, hasty, func(f *fixture) {
+			prepare(f)
+			f, spec := f.as("a"), briefSpec(3, 0)
+			f.eachCrash(
+				func(*queue) {},
+				func(q *queue) error { return q.life(spec) },
+				func(q *queue, when string) {
+					f.survives(q, spec, when)
+					for _, id := range f.listedIDs() {
+						f.remove(id)
+					}
+					f.wantUnlisted("a")
+				},
+			)
+		})
+	}
 	s.timed(t, "of a watchdog is made up for by the next", hasty, func(f *fixture) {
 		spec := briefSpec(4, 2)
 		var id string

@@ -29,6 +29,18 @@ func (f *fixture) intercept(before func(cmd redis.Cmder) error) (stop func()) {
 	return func() { f.hook().set(nil, nil) }
 }
 
+// commands counts what is sent to Redis while do runs.
+func (f *fixture) commands(do func()) int {
+	n := 0
+	stop := f.intercept(func(redis.Cmder) error {
+		n++
+		return nil
+	})
+	do()
+	stop()
+	return n
+}
+
 // loseReplies lets commands do what they do, and loses the replies to those wanted,
 // until the returned function is called.
 func (f *fixture) loseReplies(wanted func(cmd redis.Cmder) bool) (stop func()) {
@@ -100,7 +112,7 @@ func (i *interceptor) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.
 			if err == nil {
 				continue
 			}
-			if n > 0 {
+			if n > 0 && cmds[0].Name() != "multi" { // of a transaction nothing is done
 				_ = next(ctx, cmds[:n])
 			}
 			for _, lost := range cmds[n:] {

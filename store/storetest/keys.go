@@ -12,6 +12,7 @@ const (
 	indexKey    = "gather:{all}:index"
 	scheduleKey = "gather:{all}:schedule"
 	workersKey  = "gather:{all}:workers"
+	ownersKey   = "gather:{all}:owners"
 )
 
 // unknownID is the id of an aggregation that was never made.

@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// dial opens a bare connection to the API.
+func (c *client) dial(tb testing.TB) *net.TCPConn {
+	tb.Helper()
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(c.base, "http://"), patience)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	return conn.(*net.TCPConn)
+}
+
+// trickle writes a line now and then until the connection is closed.
+func trickle(conn net.Conn, line string) {
+	for err := error(nil); err == nil; _, err = fmt.Fprint(conn, line) {
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func TestSlow_Header(t *testing.T) {
+	t.Parallel()
+	s := startBare(t)
+	conn := s.dial(t)
+	began := time.Now()
+	_, _ = fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n")
+	go trickle(conn, "X: x\r\n")
+	_, _ = io.Copy(io.Discard, conn) // the end may be a reset
+	if took := time.Since(began); took < 9*time.Second || took > 10*time.Second+patience/4 {
+		t.Errorf("a client whose header trickles was dropped after %v, want 10 s", took)
+	}
+}
+
+func TestSlow_Body(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes thirty seconds")
+	}
+	s := startGuarded(t, "--api-keys", strongKey)
+	for name, c := range map[string]struct {
+		key         string
+		status      int
+		least, most time.Duration
+	}{
+		"with a key":    {strongKey, http.StatusRequestTimeout, 29 * time.Second, 30*time.Second + patience/4},
+		"without a key": {"wrong", http.StatusUnauthorized, 0, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := s.dial(t)
+			began := time.Now()
+			_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n", aggregations, c.key)
+			go trickle(conn, `{"urls":[],`)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if took := time.Since(began); resp.StatusCode != c.status || took < c.least || took > c.most {
+				t.Errorf("answered %d after %v, want %d within %v to %v", resp.StatusCode, took, c.status, c.least, c.most)
+			}
+		})
+	}
+}
+
+// TestSlow_Reader has a client open the one stream that there may be, and read nothing
+// of it: another one gets its place when it is dropped.
+func TestSlow_Reader(t *testing.T) {
+	t.Parallel()
+	s := startBare(t)
+	s.addWorker(t)
+	api := newClient(t, s.addAPI(t, "--redis-url", s.redis.URL, "--max-streams", "1").address(t))
+	u := newUpstream(t)
+	u.on("/large", answerWith(http.StatusOK, "text/plain", []byte(strings.Repeat("x", 1<<20))))
+	urls := make([]string, 32) // more than the buffers of a connection hold
+	for i := range urls {
+		urls[i] = u.URL + "/large"
+	}
+	id := api.run(t, object{"urls": urls}).ID
+	for _, below := range []string{"/events", "/results", "/results?follow=true"} {
+		conn := api.dial(t)
+		_ = conn.SetReadBuffer(4096)
+		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path(id, below))
+		head, err := bufio.NewReaderSize(conn, 16).ReadString('\n')
+		if err != nil || !strings.Contains(head, "200") {
+			t.Fatalf("%s: %q, %v", below, head, err)
+		}
+		began := time.Now()
+		a := api.get(t, http.StatusServiceUnavailable, path(id, "/events"))
+		if p := a.problem(t); p.Type != "urn:gather:problem:busy" {
+			t.Errorf("%+v", p)
+		}
+		retryAfterOf(t, a)
+		within(t, 10*time.Second+patience/4, below+" of a client that reads nothing ends", func() bool {
+			a, err := api.try(http.MethodHead, path(id, "/events"), nil)
+			return err == nil && a.status == http.StatusOK
+		})
+		t.Logf("%s: dropped within %v", below, time.Since(began))
+		_ = conn.Close()
+	}
+}
+
+// TestWaiters holds as many clients as it may in waits for one aggregation, and answers
+// them all.
+func TestWaiters(t *testing.T) {
+	n := 10_000
+	if raceEnabled {
+		n = 2000 // the race detector knows no more than 8,128 goroutines
+	}
+	s := startBare(t)
+	s.addWorker(t)
+	flags := []string{"--redis-url", s.redis.URL, "--api-keys", strongKey, "--rate-limit", "1000000", "--max-open", "10", "--max-waits", fmt.Sprint(n), "--max-wait", "1h"}
+	api := newClient(t, s.addAPI(t, flags...).address(t)).with(strongKey)
+	u := newUpstream(t)
+	open := u.gate("/held")
+	id := api.create(t, object{"requests": []object{{"url": u.URL + "/held", "timeout": "50m"}}, "deadline": "1h"}).ID
+	conns := make([]net.Conn, n)
+	for i := range conns {
+		conns[i] = api.dial(t)
+		if _, err := fmt.Fprintf(conns[i], "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", path(id, "?wait=1h"), api.headers[0]); err != nil {
+			t.Fatal(err)
+		}
+		if i%50 == 49 { // a machine that is slower than this test must not fall behind without end
+			api.get(t, http.StatusOK, path(id))
+		}
+	}
+	began := time.Now()
+	eventually(t, "all are held", func() bool {
+		a, err := api.try(http.MethodGet, path(id, "?wait=1ms"), nil)
+		return err == nil && a.status == http.StatusServiceUnavailable
+	})
+	// A wish to be held is passed over where there is no place for it.
+	api.do(t, http.StatusAccepted, http.MethodPost, aggregations, object{"urls": u.urls("/held")}, "Prefer: wait=30")
+	open()
+	var answered sync.WaitGroup
+	var mu sync.Mutex
+	statuses := make(map[string]int)
+	for _, conn := range conns {
+		answered.Go(func() {
+			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			outcome := fmt.Sprint(err)
+			if err == nil {
+				body, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				outcome = fmt.Sprint(resp.StatusCode, strings.Contains(string(body), `"status":"succeeded"`))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[outcome]++
+		})
+	}
+	answered.Wait()
+	if statuses["200 true"] != n {
+		t.Errorf("outcomes: %v", statuses)
+	}
+	t.Logf("%d waiters were answered within %v", n, time.Since(began))
+}
