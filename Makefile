@@ -21,7 +21,7 @@ run: ## Run everything in one process, in memory, on 127.0.0.1:8080 (GATHER_… 
 .PHONY: test
 test: redis-server ## Run every test with the race detector; installs a redis-server where it may.
 	go vet ./...
-	go test -race -count=1 -timeout 15m ./... # not from the cache: e2e runs binaries that it does not know of
+	go test -race -count=1 -timeout 20m ./... # not from the cache: e2e runs binaries that it does not know of
 
 .PHONY: redis-server
 redis-server:

@@ -27,7 +27,7 @@ const allKeys = "search:" + searchOld + ",search:" + searchNew + ",ads:" + adsKe
 // startGuarded runs a Redis, an API with keys and a worker. The flags are the API's.
 func startGuarded(tb testing.TB, flags ...string) *system {
 	tb.Helper()
-	s := &system{redis: redistest.Launch(tb)}
+	s := &system{redis: redistest.Alone(redistest.Launch(tb))}
 	s.addAPI(tb, append([]string{"--redis-url", s.redis.URL, "--demo"}, flags...)...)
 	s.addWorker(tb)
 	s.ready(tb, 1)

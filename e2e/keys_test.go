@@ -9,31 +9,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// connect opens a connection to the system's Redis.
-func (s *system) connect(tb testing.TB) *redis.Client {
-	tb.Helper()
-	options, err := redis.ParseURL(s.redis.URL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	rdb := redis.NewClient(options)
-	tb.Cleanup(func() { _ = rdb.Close() })
-	return rdb
-}
-
 // contents are all keys that match the pattern, and what they hold, as text.
-func contents(tb testing.TB, rdb *redis.Client, pattern string) map[string]string {
+func contents(tb testing.TB, rdb redis.UniversalClient, pattern string) map[string]string {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	found := make(map[string]string)
-	keys := rdb.Scan(ctx, 0, pattern, 1000).Iterator()
-	for keys.Next(ctx) {
-		found[keys.Val()] = fmt.Sprint(value(ctx, rdb, keys.Val()))
-	}
-	if err := keys.Err(); err != nil {
-		tb.Fatal(err)
-	}
+	onEachMaster(tb, rdb, func(ctx context.Context, master *redis.Client) error {
+		keys := master.Scan(ctx, 0, pattern, 1000).Iterator()
+		for keys.Next(ctx) {
+			found[keys.Val()] = fmt.Sprint(value(ctx, master, keys.Val()))
+		}
+		return keys.Err()
+	})
 	return found
 }
 

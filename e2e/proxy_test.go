@@ -3,10 +3,10 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,9 +24,8 @@ type proxy struct {
 	// cut is closed once the last command has been done.
 	cut chan struct{}
 
-	redis    *url.URL
-	listener net.Listener
-	counts   func(command []byte) bool
+	listeners []net.Listener
+	counts    func(command []byte) bool
 
 	mu    sync.Mutex
 	count int // commands that counted
@@ -35,31 +34,41 @@ type proxy struct {
 	over  bool
 }
 
+// proxied is the address under which a process finds the proxy of a server that listens on
+// direct. The ports are the same.
+const (
+	direct  = "127.0.0.1"
+	proxied = "127.0.0.2"
+)
+
 // newProxy starts a proxy that cuts after the last command of those that count.
-func newProxy(tb testing.TB, redis *redistest.Server, last int, counts func(command []byte) bool) *proxy {
+func newProxy(tb testing.TB, redis *redistest.Set, last int, counts func(command []byte) bool) *proxy {
 	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	target, err := url.Parse(redis.URL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p := &proxy{
-		URL: "redis://" + listener.Addr().String(), cut: make(chan struct{}),
-		redis: target, listener: listener, counts: counts, last: last,
-	}
+	p := &proxy{URL: strings.ReplaceAll(redis.URL, direct, proxied), cut: make(chan struct{}), counts: counts, last: last}
 	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() { p.serve(conn) })
+	for _, server := range redis.Servers {
+		network, listenOn := "tcp", strings.Replace(server.Addr(), direct, proxied, 1)
+		if strings.HasPrefix(server.Addr(), "/") {
+			network, listenOn = "unix", "127.0.0.1:0"
 		}
-	})
+		listener, err := net.Listen("tcp", listenOn)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if network == "unix" {
+			p.URL = "redis://" + listener.Addr().String()
+		}
+		p.listeners = append(p.listeners, listener)
+		serving.Go(func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				serving.Go(func() { p.serve(conn, network, server.Addr()) })
+			}
+		})
+	}
 	tb.Cleanup(func() {
 		p.close()
 		serving.Wait()
@@ -88,15 +97,17 @@ func (p *proxy) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	_ = p.listener.Close()
+	for _, listener := range p.listeners {
+		_ = listener.Close()
+	}
 	for _, conn := range p.conns {
 		_ = conn.Close()
 	}
 }
 
-func (p *proxy) serve(client net.Conn) {
+func (p *proxy) serve(client net.Conn, network, address string) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("unix", p.redis.Path)
+	server, err := net.Dial(network, address)
 	if err != nil {
 		return
 	}
@@ -114,7 +125,7 @@ func (p *proxy) serve(client net.Conn) {
 		p.forwardAnswers(client, server)
 	}()
 	if p.forwardCommands(client, server) {
-		_ = server.(*net.UnixConn).CloseWrite()
+		_ = server.(interface{ CloseWrite() error }).CloseWrite()
 		<-answered // Redis has done everything, and closed its side
 		p.close()
 		close(p.cut)
@@ -150,12 +161,16 @@ func (p *proxy) forwardCommands(client io.Reader, server io.Writer) (last bool) 
 	}
 }
 
+// forwardAnswers also has the process find the proxy where Redis names its servers: then an
+// address is a string for itself.
 func (p *proxy) forwardAnswers(client io.Writer, server io.Reader) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := server.Read(buf)
-		if err != nil {
-			return
+	answers, out := bufio.NewReaderSize(server, 64<<10), bufio.NewWriterSize(client, 64<<10)
+	var before, line []byte
+	for err := error(nil); err == nil || errors.Is(err, bufio.ErrBufferFull); {
+		before = append(before[:0], line...)
+		line, err = answers.ReadSlice('\n')
+		if string(before) == "$9\r\n" && string(line) == direct+"\r\n" {
+			line = []byte(proxied + "\r\n")
 		}
 		p.mu.Lock()
 		over := p.over
@@ -163,7 +178,8 @@ func (p *proxy) forwardAnswers(client io.Writer, server io.Reader) {
 		if over {
 			continue
 		}
-		if _, err := client.Write(buf[:n]); err != nil {
+		_, _ = out.Write(line)
+		if answers.Buffered() == 0 && out.Flush() != nil {
 			return
 		}
 	}

@@ -1,12 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"gather/internal/redistest"
+	"github.com/redis/go-redis/v9"
 )
 
 // TestReadiness tells apart that the API is up and that work can be sent there.
@@ -72,14 +73,15 @@ func TestRedis_OutOfMemory(t *testing.T) {
 	u := newUpstream(t)
 	id := s.create(t, object{"urls": u.urls("/a")}).ID
 	rdb := s.connect(t)
-	if err := rdb.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
-		t.Fatal(err)
+	full := func(maxmemory string) {
+		onEachMaster(t, rdb, func(ctx context.Context, master *redis.Client) error {
+			return master.ConfigSet(ctx, "maxmemory", maxmemory).Err()
+		})
 	}
+	full("1")
 	s.do(t, http.StatusServiceUnavailable, http.MethodPost, aggregations, object{"urls": u.urls("/b")})
 	s.get(t, http.StatusOK, path(id))
-	if err := rdb.ConfigSet(t.Context(), "maxmemory", "0").Err(); err != nil {
-		t.Fatal(err)
-	}
+	full("0")
 	s.addWorker(t)
 	wantPaths(t, s.finished(t, id), "/a")
 	if p, _ := s.list(t, ""); len(p.Items) != 1 {
@@ -143,7 +145,7 @@ func TestRedis_Paused(t *testing.T) {
 // TestRedis_SlowStart starts processes while Redis does not answer yet.
 func TestRedis_SlowStart(t *testing.T) {
 	t.Parallel()
-	s := &system{redis: redistest.Launch(t)}
+	s := &system{redis: launchRedis(t)}
 	binary(t, "api")
 	s.redis.Pause()
 	resume := time.AfterFunc(2500*time.Millisecond, s.redis.Resume)

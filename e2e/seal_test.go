@@ -13,7 +13,7 @@ import (
 func TestSeal_Rotation(t *testing.T) {
 	t.Parallel()
 	old, young := newKey(), newKey()
-	s := &system{redis: redistest.Launch(t)}
+	s := &system{redis: redistest.Alone(redistest.Launch(t))}
 	u := newUpstream(t)
 	spec := object{"requests": []object{{"url": u.URL + "/a", "method": "POST", "body_text": "one"}}}
 	var ids []string
@@ -52,7 +52,7 @@ func TestSeal_Rotation(t *testing.T) {
 func TestSeal_MissingKey(t *testing.T) {
 	t.Parallel()
 	key := newKey()
-	s := &system{redis: redistest.Launch(t)}
+	s := &system{redis: redistest.Alone(redistest.Launch(t))}
 	s.addWorker(t)
 	s.addAPI(t, "--redis-url", s.redis.URL, "--secret-key", key)
 	s.ready(t, 1)
@@ -87,7 +87,7 @@ func TestSeal_MissingKey(t *testing.T) {
 func TestSeal_WrongKey(t *testing.T) {
 	t.Parallel()
 	right, wrong := newKey(), newKey()
-	s := &system{redis: redistest.Launch(t)}
+	s := &system{redis: redistest.Alone(redistest.Launch(t))}
 	s.addAPI(t, "--redis-url", s.redis.URL, "--secret-key", right)
 	url := "--redis-url=" + s.redis.URL
 	for name, c := range map[string]struct {

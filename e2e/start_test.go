@@ -24,19 +24,29 @@ func TestCommand_CannotStart(t *testing.T) {
 	t.Cleanup(func() { _ = listener.Close() })
 	taken := listener.Addr().String() // it takes connections, and never answers
 	locked := redistest.LaunchTCP(t, "requirepass right").URL
+	node := redistest.LaunchTCP(t, "cluster-enabled yes").URL
+	sentinels := redistest.LaunchSentinel(t, steady)
+	sentinel := strings.Replace(sentinels.URL[:strings.Index(sentinels.URL, ",")], "redis-sentinel", "redis", 1)
+	unknown := strings.Replace(sentinels.URL, "master=", "master=another", 1)
 	binary(t, "api")
 	for name, c := range map[string]struct {
 		command string
 		args    []string
 		says    []string
 	}{
-		"the API without its Redis":        {"api", []string{"--redis-url", "redis://user:" + secret + "@127.0.0.1:1", "--listen", "127.0.0.1:0"}, []string{"127.0.0.1:1", "--redis-url"}},
-		"a worker without its Redis":       {"worker", []string{"--redis-url", "redis://user:" + secret + "@127.0.0.1:1"}, []string{"127.0.0.1:1", "--redis-url"}},
-		"a worker without its socket":      {"worker", []string{"--redis-url", "unix:///nowhere/redis.sock"}, []string{"/nowhere/redis.sock"}},
-		"a worker with a Redis that hangs": {"worker", []string{"--redis-url", "redis://" + taken}, []string{taken}},
-		"an API with a Redis that hangs":   {"api", []string{"--redis-url", "redis://" + taken, "--listen", "127.0.0.1:0"}, []string{taken}},
-		"a worker with a wrong password":   {"worker", []string{"--redis-url", strings.Replace(locked, "://", "://:"+secret+"@", 1)}, []string{strings.TrimPrefix(locked, "redis://")}},
-		"an API whose port is taken":       {"api", []string{"--listen", taken}, []string{"--listen", taken}},
+		"the API without its Redis":             {"api", []string{"--redis-url", "redis://user:" + secret + "@127.0.0.1:1", "--listen", "127.0.0.1:0"}, []string{"127.0.0.1:1", "--redis-url"}},
+		"a worker without its Redis":            {"worker", []string{"--redis-url", "redis://user:" + secret + "@127.0.0.1:1"}, []string{"127.0.0.1:1", "--redis-url"}},
+		"a worker without its socket":           {"worker", []string{"--redis-url", "unix:///nowhere/redis.sock"}, []string{"/nowhere/redis.sock"}},
+		"a worker with a Redis that hangs":      {"worker", []string{"--redis-url", "redis://" + taken}, []string{taken}},
+		"an API with a Redis that hangs":        {"api", []string{"--redis-url", "redis://" + taken, "--listen", "127.0.0.1:0"}, []string{taken}},
+		"a worker with a wrong password":        {"worker", []string{"--redis-url", strings.Replace(locked, "://", "://:"+secret+"@", 1)}, []string{strings.TrimPrefix(locked, "redis://")}},
+		"a worker with one server of a cluster": {"worker", []string{"--redis-url", node}, []string{"redis-cluster://"}},
+		"an API with a Sentinel as its Redis":   {"api", []string{"--redis-url", sentinel, "--listen", "127.0.0.1:0"}, []string{"redis-sentinel://"}},
+		"a worker with no cluster":              {"worker", []string{"--redis-url", strings.Replace(locked, "://", "-cluster://:right@", 1)}, []string{"cluster", "--redis-url"}},
+		"a worker with an unknown master":       {"worker", []string{"--redis-url", unknown}, []string{"redis-sentinel://127.0.0.1", "master=", "--redis-url"}},
+		"a worker without its Sentinels":        {"worker", []string{"--redis-url", "redis-sentinel://:" + secret + "@127.0.0.1:1,127.0.0.1:2?master=m"}, []string{"127.0.0.1:1,127.0.0.1:2", "--redis-url"}},
+		"a worker without its cluster":          {"worker", []string{"--redis-url", "redis-cluster://:" + secret + "@127.0.0.1:1,127.0.0.1:2"}, []string{"127.0.0.1:1,127.0.0.1:2", "--redis-url"}},
+		"an API whose port is taken":            {"api", []string{"--listen", taken}, []string{"--listen", taken}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +99,7 @@ func TestCommand_Variables(t *testing.T) {
 
 func TestCommand_RedisSocket(t *testing.T) {
 	t.Parallel()
-	s := &system{redis: redistest.Launch(t)}
+	s := &system{redis: redistest.Alone(redistest.Launch(t))}
 	url := strings.Replace(s.redis.URL, "unix://", "redis-socket://", 1)
 	s.addAPI(t, "--redis-url", url)
 	start(t, "worker", nil, "--redis-url", url, "--allow-net", loopback)

@@ -24,7 +24,7 @@ var modes = []mode{
 // system is a Gather under test. Its client talks to its first API.
 type system struct {
 	*client
-	redis   *redistest.Server // nil in embedded mode
+	redis   *redistest.Set // nil in embedded mode
 	apis    []*process
 	workers []*process
 }
@@ -51,7 +51,7 @@ func startSeparate(tb testing.TB, flags ...string) *system {
 // startBare runs a Redis and an API without workers.
 func startBare(tb testing.TB) *system {
 	tb.Helper()
-	s := &system{redis: redistest.Launch(tb)}
+	s := &system{redis: launchRedis(tb)}
 	s.addAPI(tb, "--redis-url", s.redis.URL, "--demo")
 	return s
 }
@@ -90,10 +90,4 @@ func (c *client) ready(tb testing.TB, workers int) {
 		a, err := c.try(http.MethodGet, "/readyz", nil)
 		return err == nil && a.status == http.StatusOK && decode[struct{ Workers int }](tb, a).Workers == workers
 	})
-}
-
-// launchDurable starts a Redis that keeps everything over a restart.
-func launchDurable(tb testing.TB) *redistest.Server {
-	tb.Helper()
-	return redistest.Launch(tb, "appendonly yes", "appendfsync always")
 }

@@ -25,15 +25,26 @@ func (s *Store) now(ctx context.Context) (time.Time, error) {
 // hear notes what the time of Redis' clock is now.
 func (s *Store) hear(now time.Time) { s.heard.Store(&clockReading{redis: now, at: time.Now()}) }
 
-// answering makes sure that Redis answers, unless it just has, and returns about what
-// its clock says.
-func (s *Store) answering(ctx context.Context) (time.Time, error) {
+// forever is later than any clock shows, in a number that Lua holds exactly.
+var forever = time.UnixMilli(1 << 50)
+
+// createBy makes sure that Redis answers, unless it just has, and returns until when, by
+// its clock, it may create the aggregation: one that is stopped, but not ended, does what
+// it is sent when it goes on, long after the client was told that nothing was accepted.
+//
+// In a cluster the server that has the aggregation's slot is asked; its clock is its own.
+func (s *Store) createBy(ctx context.Context, id string) (time.Time, error) {
+	if s.apart.Load() {
+		return forever, unavailable(ctx, "create", id, s.rdb.Exists(ctx, metaKey(id)).Err())
+	}
+	atMost := commandTimeout(s.rdb) * 9 / 10
 	if last := s.heard.Load(); last != nil {
 		if since := time.Since(last.at); since < heardFor {
-			return last.redis.Add(since), nil
+			return last.redis.Add(since + atMost), nil
 		}
 	}
-	return s.now(ctx)
+	now, err := s.now(ctx)
+	return now.Add(atMost), err
 }
 
 // commandTimeout is how long the client waits for a reply.

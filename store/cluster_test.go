@@ -1,9 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"errors"
-	"net"
-	"net/url"
+	"runtime"
 	"testing"
 	"time"
 
@@ -12,51 +12,45 @@ import (
 	"gather"
 	"gather/internal/redistest"
 	"gather/store"
+	"gather/store/storetest"
 )
 
-// newCluster starts a cluster of one server, which refuses what it would of several.
-func newCluster(t *testing.T) redis.UniversalClient {
-	t.Helper()
-	at, err := url.Parse(redistest.LaunchTCP(t, "cluster-enabled yes").URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, port, _ := net.SplitHostPort(at.Host)
-	rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{net.JoinHostPort(host, port)}})
-	t.Cleanup(func() { _ = rdb.Close() })
-	node := newClient(t, &redis.Options{Addr: at.Host})
-	if err := node.Do(t.Context(), "cluster", "addslotsrange", 0, 16383).Err(); err != nil {
-		t.Fatal(err)
-	}
-	again(t, "the cluster is whole", func() error { return rdb.Set(t.Context(), "k", "v", time.Second).Err() })
-	return rdb
+func TestStore_cluster(t *testing.T) { storetest.Run(t, newClusters(t)) }
+
+func TestStore_cluster_model(t *testing.T) {
+	t.Parallel()
+	storetest.Model(t, newClusters(t))
 }
 
-func TestStore_cluster(t *testing.T) {
-	t.Parallel()
-	s := store.New(newCluster(t))
-	t.Cleanup(s.Close)
-	for range 2 { // the first finds out that it is one
-		id := mustCreate(t, s, oneItem)
-		page, err := s.List(t.Context(), gather.Filter{}, "", 10)
-		if err != nil || len(page.Items) == 0 || page.Items[0].ID != id {
-			t.Errorf("%+v, %v", page, err)
+// newClusters returns what gives each test a cluster for itself. A cluster has one database,
+// and takes seconds to start: so the tests have a few, one after the other.
+func newClusters(tb testing.TB) func(testing.TB) redis.UniversalClient {
+	tb.Helper()
+	free := make(chan *redistest.Cluster, runtime.GOMAXPROCS(0))
+	for range cap(free) {
+		free <- nil // not started yet
+	}
+	return func(test testing.TB) redis.UniversalClient {
+		test.Helper()
+		c := <-free
+		if c == nil {
+			c = redistest.LaunchCluster(tb, time.Minute)
 		}
-		if round, err := s.Tick(t.Context(), gather.Worker{Name: "worker", Concurrency: 1}); err != nil || round.Sleep > time.Second {
-			t.Errorf("%+v, %v", round, err)
+		test.Cleanup(func() { free <- c })
+		rdb := redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: c.Addrs(), ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, ContextTimeoutEnabled: true, DialerRetries: 1,
+		})
+		test.Cleanup(func() { _ = rdb.Close() })
+		if err := storetest.Empty(context.Background(), rdb); err != nil {
+			test.Fatal(err)
 		}
-		if _, err := s.Cancel(t.Context(), id); err != nil {
-			t.Error(err)
-		}
-		if r, err := s.Wait(t.Context(), id, time.Hour, nil); err != nil || r.Status != gather.StatusCanceled {
-			t.Errorf("%+v, %v", r, err)
-		}
+		return rdb
 	}
 }
 
 func TestStore_cluster_owner(t *testing.T) {
 	t.Parallel()
-	s := store.New(newCluster(t))
+	s := store.New(newClusters(t)(t))
 	t.Cleanup(s.Close)
 	s.LimitOpen(2)
 	ctx := gather.WithOwner(t.Context(), "a")

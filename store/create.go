@@ -65,10 +65,7 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 // one script, or where those live on other servers, them first. So an aggregation
 // that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
-	// A Redis that is stopped, but not ended, does what it is sent when it goes on, long
-	// after the client was told that nothing was accepted. So it is asked first, and told
-	// until when it may do it.
-	now, err := s.answering(ctx)
+	notAfter, err := s.createBy(ctx, id)
 	if err != nil {
 		return nil, false, err
 	}
@@ -77,7 +74,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if err != nil {
 		return nil, false, err
 	}
-	args, err := creationArgs(c.Spec, first, now.Add(commandTimeout(s.rdb)*9/10), gather.OwnerOf(ctx), seals)
+	args, err := creationArgs(c.Spec, first, notAfter, gather.OwnerOf(ctx), seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -105,6 +102,9 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	}
 	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
+	}
+	if err := s.replicated(ctx, id); err != nil {
+		return nil, false, err
 	}
 	s.confirmKey(ctx, id, c)
 	created = integer(reply[0]) == 1

@@ -37,11 +37,16 @@ func (s *Store) Follow(ctx context.Context, id string, after int) iter.Seq2[gath
 		}
 		poll := time.NewTicker(s.timing.Poll)
 		defer poll.Stop()
-		said := time.Time{}
+		said, seen := time.Time{}, time.Now()
 		for {
 			part, err := s.completions(ctx, id, after)
-			if err != nil {
-				if ctx.Err() == nil {
+			switch {
+			case err == nil:
+				seen = time.Now()
+			case errors.Is(err, gather.ErrUnavailable) && time.Since(seen) < s.timing.Patience && s.outagePause(ctx):
+				continue
+			default:
+				if ctx.Err() == nil && s.hub.ctx.Err() == nil {
 					yield(gather.Progress{}, err)
 				}
 				return
@@ -60,10 +65,7 @@ func (s *Store) Follow(ctx context.Context, id string, after int) iter.Seq2[gath
 			select {
 			case <-hints:
 			case <-poll.C:
-				if err := s.keepFollowed(ctx, id); err != nil && ctx.Err() == nil {
-					yield(gather.Progress{}, err)
-					return
-				}
+				_ = s.keepFollowed(ctx, id) // the next reading tells of an outage
 			case <-ctx.Done():
 				return
 			case <-s.hub.ctx.Done():
@@ -77,6 +79,17 @@ func (s *Store) Follow(ctx context.Context, id string, after int) iter.Seq2[gath
 func (s *Store) keepFollowed(ctx context.Context, id string) error {
 	err := s.run(ctx, followScript, id, followedFor.Milliseconds()).Err()
 	return unavailable(ctx, "follow", id, err)
+}
+
+// outagePause reports whether to try again after it.
+func (s *Store) outagePause(ctx context.Context) bool {
+	select {
+	case <-time.After(outagePause):
+		return true
+	case <-ctx.Done():
+	case <-s.hub.ctx.Done():
+	}
+	return false
 }
 
 // completed is a part of the results in order of completion.

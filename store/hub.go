@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"gather/internal/hints"
 )
 
 // hub tells local vigils and followers that an aggregation has changed. All of them
@@ -34,10 +36,10 @@ func newHub(rdb redis.UniversalClient) *hub {
 // watch returns a channel of hints about id, and a function that ends it. The channel
 // holds one hint: many changes, one reading.
 func (h *hub) watch(id string) (<-chan struct{}, func()) {
-	hints := make(chan struct{}, 1)
-	return hints, h.notify(id, func() {
+	news := make(chan struct{}, 1)
+	return news, h.notify(id, func() {
 		select {
-		case hints <- struct{}{}:
+		case news <- struct{}{}:
 		default:
 		}
 	})
@@ -68,7 +70,7 @@ func (h *hub) notify(id string, hint func()) (forget func()) {
 
 func (h *hub) listen() {
 	defer close(h.done)
-	subscribe(h.ctx, h.rdb, changedChannel, h.hintAll, h.hint)
+	hints.Listen(h.ctx, h.rdb, changedChannel, h.hintAll, h.hint)
 }
 
 func (h *hub) hint(id string) {
@@ -102,33 +104,9 @@ func (h *hub) close() {
 	}
 }
 
-// subscribe passes the channel's messages on until ctx ends. It calls subscribed
-// after every new subscription: what was sent before is lost.
-func subscribe(ctx context.Context, rdb redis.UniversalClient, channel string, subscribed func(), message func(payload string)) {
-	pubsub := rdb.Subscribe(ctx, channel)
-	defer func() { _ = pubsub.Close() }()
-	received := pubsub.ChannelWithSubscriptions(redis.WithChannelSize(1000))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case m, open := <-received:
-			if !open {
-				return
-			}
-			switch m := m.(type) {
-			case *redis.Subscription:
-				subscribed()
-			case *redis.Message:
-				message(m.Payload)
-			}
-		}
-	}
-}
-
 // WatchClosed calls closed with the id of every aggregation that is canceled,
 // deleted or past its deadline, until ctx ends. A message may get lost with a
 // connection: then requests in flight end by their own timeouts.
 func (s *Store) WatchClosed(ctx context.Context, closed func(id string)) {
-	subscribe(ctx, s.rdb, closedChannel, func() {}, closed)
+	hints.Listen(ctx, s.rdb, closedChannel, func() {}, closed)
 }

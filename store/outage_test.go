@@ -3,7 +3,9 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,6 +133,37 @@ func TestStore_whenRedisIs(t *testing.T) {
 			t.Errorf("%+v, %v", w.agg, w.err)
 		}
 	})
+	t.Run("away for a while during a wait and a follow", func(t *testing.T) {
+		t.Parallel()
+		server := redistest.Launch(t, "appendonly yes", "appendfsync always")
+		w := newWitnesses(t, server.URL, store.Timing{Poll: 5 * time.Millisecond})
+		server.Kill()
+		w.failed.Store(0)
+		again(t, "both have noticed", func() error { return atLeast(10, w.failed.Load()) })
+		server.Restart()
+		again(t, "the last result is recorded", func() error {
+			_, err := w.store.Record(t.Context(), w.id, []gather.Result{{Status: gather.ItemSucceeded}})
+			return err
+		})
+		if err := <-w.waited; err != nil {
+			t.Errorf("the wait: %v", err)
+		}
+		if err := <-w.followed; err != nil {
+			t.Errorf("the follow: %v", err)
+		}
+	})
+	t.Run("away for longer than they are patient", func(t *testing.T) {
+		t.Parallel()
+		server := redistest.Launch(t)
+		w := newWitnesses(t, server.URL, store.Timing{Poll: 5 * time.Millisecond, Patience: 300 * time.Millisecond})
+		server.Kill()
+		if err := <-w.waited; !errors.Is(err, gather.ErrUnavailable) {
+			t.Errorf("the wait: %v", err)
+		}
+		if err := <-w.followed; !errors.Is(err, gather.ErrUnavailable) {
+			t.Errorf("the follow: %v", err)
+		}
+	})
 	t.Run("full", func(t *testing.T) {
 		t.Parallel()
 		s, rdb := newStore(t, redistest.Start(t), store.Timing{})
@@ -150,6 +183,83 @@ func TestStore_whenRedisIs(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// witnesses wait for and follow an aggregation of one item.
+type witnesses struct {
+	store  *store.Store
+	id     string
+	failed atomic.Int64 // commands that failed
+	waited chan error
+	// followed is nil if one result came and then the end.
+	followed chan error
+}
+
+func newWitnesses(t *testing.T, url string, timing store.Timing) *witnesses {
+	t.Helper()
+	s, rdb := newStore(t, url, timing)
+	w := &witnesses{store: s, waited: make(chan error, 1), followed: make(chan error, 1)}
+	rdb.AddHook(failures{&w.failed})
+	w.id = mustCreate(t, s, oneItem)
+	mustBegin(t, s, w.id)
+	go func() {
+		reading, err := s.Wait(t.Context(), w.id, time.Hour, nil)
+		if err == nil && reading.Status != gather.StatusSucceeded {
+			err = fmt.Errorf("%+v", reading.Aggregation)
+		}
+		w.waited <- err
+	}()
+	go func() {
+		results := 0
+		var failure error
+		for progress, err := range s.Follow(t.Context(), w.id, 0) {
+			failure = errors.Join(failure, err)
+			results += len(progress.Completions)
+		}
+		if failure == nil && results != 1 {
+			failure = fmt.Errorf("%d results", results)
+		}
+		w.followed <- failure
+	}()
+	again(t, "both are there", func() error {
+		n, err := rdb.Exists(t.Context(), "gather:{"+w.id+"}:followed").Result()
+		if err != nil {
+			return err
+		}
+		subscribed, err := rdb.PubSubNumSub(t.Context(), "gather:changed").Result()
+		if err != nil {
+			return err
+		}
+		return atLeast(2, n+subscribed["gather:changed"])
+	})
+	return w
+}
+
+func atLeast(want, n int64) error {
+	if n < want {
+		return fmt.Errorf("%d, want %d", n, want)
+	}
+	return nil
+}
+
+// failures counts commands that fail.
+type failures struct{ count *atomic.Int64 }
+
+func (f failures) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (f failures) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		var answer redis.Error
+		if err != nil && !errors.As(err, &answer) {
+			f.count.Add(1)
+		}
+		return err
+	}
+}
+
+func (f failures) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 func TestStore_Ready_warnsOfEviction(t *testing.T) {

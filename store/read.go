@@ -21,23 +21,11 @@ func (s *Store) Get(ctx context.Context, id string) (*gather.Aggregation, error)
 	if !validID(id) {
 		return nil, gather.ErrNotFound
 	}
-	var meta *redis.MapStringStringCmd
-	var now *redis.TimeCmd
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		meta, now = p.HGetAll(ctx, metaKey(id)), p.Time(ctx)
-		return nil
-	})
+	part, err := s.readPart(ctx, id, 0, ofNone)
 	if err != nil {
-		return nil, unavailable(ctx, "read", id, err)
+		return nil, err
 	}
-	if len(meta.Val()) == 0 {
-		return nil, gather.ErrNotFound
-	}
-	agg, err := decodeMeta(id, meta.Val(), now.Val())
-	if err == nil && !visible(ctx, agg) {
-		return nil, gather.ErrNotFound
-	}
-	return agg, err
+	return part.Aggregation, nil
 }
 
 // Read returns the aggregation with its results, or ErrNotFound. Results that fit
@@ -57,6 +45,7 @@ func (s *Store) Read(ctx context.Context, id string) (*gather.Reading, error) {
 const (
 	ofAll      = 0
 	ofFinished = 1
+	ofNone     = 2
 )
 
 // readPart is the aggregation with the part of its results that begins at an index.

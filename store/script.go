@@ -34,9 +34,11 @@ var readScript = redis.NewScript(luaFile("read"))
 
 // These work on the keys of all aggregations together.
 var (
-	tickScript   = redis.NewScript(luaFile("tick"))
-	planScript   = redis.NewScript(luaFile("plan"))
-	forgetScript = redis.NewScript(luaFile("forget"))
+	tickScript    = redis.NewScript(luaFile("tick"))
+	planScript    = redis.NewScript(luaFile("plan"))
+	soonScript    = redis.NewScript(luaFile("soon"))
+	confirmScript = redis.NewScript(luaFile("confirm"))
+	forgetScript  = redis.NewScript(luaFile("forget"))
 )
 
 // These work on what an owner may do.

@@ -14,6 +14,7 @@
 //	gather:{ID}:order      list    index and status letter, in order of completion
 //	gather:{ID}:followed   string  there while someone reads results as they come
 //	gather:{ID}:abandoned  string  there if it must not be created any more
+//	gather:{ID}:replicated string  there for a second, if replicas are waited for
 //
 // Beside them there are, for all aggregations together:
 //
@@ -55,9 +56,12 @@ type Store struct {
 	ids *idSource
 
 	waits waits
-	// apart is set once Redis has refused a script that touches the keys of one
-	// aggregation and those of all: they live on several servers.
-	apart atomic.Bool
+	// apart is set if the keys of one aggregation and those of all may live on several
+	// servers, so that no script can touch both: on a cluster, and once Redis has refused one.
+	apart    atomic.Bool
+	confirms confirms
+	// replicas is how many must have an aggregation before it is accepted.
+	replicas int
 
 	timing Timing
 	// heard is when Redis last told its time.
@@ -77,13 +81,18 @@ func New(rdb redis.UniversalClient) *Store { return NewWith(rdb, Timing{}) }
 // NewWith is New with other times than the usual ones, for tests.
 func NewWith(rdb redis.UniversalClient, t Timing) *Store {
 	t.fill()
-	return &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
+	s := &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
+	_, cluster := rdb.(*redis.ClusterClient)
+	s.apart.Store(cluster)
+	s.confirms.run = s.confirmDue
+	return s
 }
 
 // Close ends the subscription; waiting calls return with what they have.
 func (s *Store) Close() {
 	s.hub.close()
 	s.endReadings()
+	s.confirms.close()
 }
 
 // unavailable says in which operation Redis failed. A caller that gave up is

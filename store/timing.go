@@ -20,6 +20,12 @@ type Timing struct {
 	// ForgetAfter is how old the id of an aggregation must be that the schedule holds
 	// but the store does not; default 1 min. A younger one may be about to be created.
 	ForgetAfter time.Duration
+	// ConfirmAfter is how long after its creation the places of an aggregation are written
+	// once more, where they live on another server; longer than a replica lags behind; default 5 s.
+	ConfirmAfter time.Duration
+	// Patience is how long those who wait or follow put up with a Redis out of reach, before
+	// they are told so: another server may be about to take over; default 30 s.
+	Patience time.Duration
 }
 
 func (t *Timing) fill() {
@@ -33,6 +39,8 @@ func (t *Timing) fill() {
 		{&t.VisitInterval, time.Second},
 		{&t.SuspectAfter, 2 * time.Second},
 		{&t.ForgetAfter, time.Minute},
+		{&t.ConfirmAfter, 5 * time.Second},
+		{&t.Patience, 30 * time.Second},
 	} {
 		if *field.value == 0 {
 			*field.value = field.fallback

@@ -90,6 +90,8 @@ type vigil struct {
 	// known is closed after the first of them; seen is the aggregation then, nil if that failed.
 	known chan struct{}
 	seen  *gather.Aggregation
+	// found is when a reading last found Redis.
+	found time.Time
 	// ended is closed with the outcome of the last reading.
 	ended chan struct{}
 	last  *readPart
@@ -132,7 +134,7 @@ func (s *Store) prepare(agg *gather.Aggregation) {
 		return
 	}
 	v := s.begin(id)
-	v.fresh, v.seen = true, agg
+	v.fresh, v.seen, v.found = true, agg, time.Now()
 	close(v.known)
 	v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
 }
@@ -206,9 +208,15 @@ func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (agai
 		}
 		close(v.known)
 	}
+	if err == nil {
+		v.found = time.Now()
+	}
+	next := s.timing.Poll
 	switch {
 	case v.over || s.hub.ctx.Err() != nil: // nobody is left, or all are told by the hub
 		return false
+	case errors.Is(err, gather.ErrUnavailable) && time.Since(v.found) < s.timing.Patience:
+		next = min(next, outagePause) // those who wait have time
 	case err != nil || last.Status.Finished():
 		s.drop(id, v)
 		v.last, v.err = last, err
@@ -219,9 +227,9 @@ func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (agai
 	}
 	v.reading = false
 	if v.poll == nil {
-		v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
+		v.poll = time.AfterFunc(next, func() { s.hinted(id, v) })
 	} else {
-		v.poll.Reset(s.timing.Poll)
+		v.poll.Reset(next)
 	}
 	return false
 }
@@ -235,10 +243,12 @@ func (s *Store) endReadings() {
 }
 
 const (
-	// blink is how long Redis may be away before those who wait are told so: a restart
-	// closes its connections, and that is a hint to read again.
+	// blink is how long Redis may be away before those who begin to wait are told so: a
+	// restart closes its connections, and that is a hint to read again.
 	blink      = 500 * time.Millisecond
 	blinkPause = 50 * time.Millisecond
+	// outagePause is how often those who have waited already try again during an outage.
+	outagePause = 250 * time.Millisecond
 )
 
 // readSurely reads, and again for a while where Redis is out of reach.

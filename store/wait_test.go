@@ -27,7 +27,7 @@ type vigilTest struct {
 // newVigilTest polls so rarely, that nothing happens but by hints.
 func newVigilTest(t *testing.T) *vigilTest {
 	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-	v := &vigilTest{T: t, s: NewWith(rdb, Timing{Poll: time.Hour})}
+	v := &vigilTest{T: t, s: NewWith(rdb, Timing{Poll: time.Hour, Patience: time.Millisecond})}
 	t.Cleanup(func() { _ = rdb.Close() })
 	t.Cleanup(v.s.Close)
 	rdb.AddHook(v)

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -104,25 +106,13 @@ func (s *Store) plan(ctx context.Context, round *gather.Round, id string, in tim
 // visitSoon plans a visit whatever was planned, and puts the aggregation on the lists:
 // all of it or, with an error, nothing.
 func (s *Store) visitSoon(ctx context.Context, id string, in time.Duration) error {
-	now, err := s.now(ctx)
-	if err != nil {
-		return err
+	keys := append([]string{scheduleKey, indexKey}, ownLists(ctx)...)
+	err := soonScript.Run(ctx, s.rdb, keys, id, in.Milliseconds(), gather.OwnerOf(ctx)).Err()
+	if err == nil && s.apart.Load() {
+		s.confirms.later(id, s.timing.ConfirmAfter)
 	}
-	_, err = s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAdd(ctx, scheduleKey, redis.Z{Score: planned(now.Add(in)), Member: id})
-		p.ZAdd(ctx, indexKey, redis.Z{Member: id})
-		if own := ownLists(ctx); own != nil {
-			p.ZAdd(ctx, own[0], redis.Z{Member: id})
-			p.HSet(ctx, own[1], id, gather.OwnerOf(ctx))
-		}
-		return nil
-	})
 	return unavailable(ctx, "schedule", id, err)
 }
-
-// planned is the schedule's score of a visit at the given time; half a millisecond
-// tells it from what a tick has planned.
-func planned(at time.Time) float64 { return float64(at.UnixMilli()) + 0.5 }
 
 // Ready returns what is needed to tell whether work can be sent here.
 func (s *Store) Ready(ctx context.Context) (gather.Readiness, error) {
@@ -137,23 +127,40 @@ func (s *Store) Ready(ctx context.Context) (gather.Readiness, error) {
 		return ready, unavailable(ctx, "count", "workers", err)
 	}
 	ready.Workers = int(workers)
-	if policy := s.evictionPolicy(ctx); policy != "" && policy != "noeviction" {
+	for _, policy := range s.evictionPolicies(ctx) {
 		ready.Warnings = append(ready.Warnings, fmt.Sprintf(
 			"Redis evicts keys when it is full (maxmemory-policy %s), which loses accepted work; set maxmemory-policy noeviction", policy))
 	}
 	return ready, nil
 }
 
-// evictionPolicy is "" where Redis does not tell.
-func (s *Store) evictionPolicy(ctx context.Context) string {
-	info, err := s.rdb.Info(ctx, "memory").Result()
-	if err != nil {
-		return ""
+// evictionPolicies are those under which Redis, or a server of a cluster, evicts keys. There
+// are none where Redis does not tell.
+func (s *Store) evictionPolicies(ctx context.Context) []string {
+	cluster, several := s.rdb.(*redis.ClusterClient)
+	if !several {
+		return appendPolicy(nil, s.rdb.Info(ctx, "memory").Val())
 	}
+	var mu sync.Mutex
+	var policies []string
+	_ = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		info := master.Info(ctx, "memory").Val()
+		mu.Lock()
+		defer mu.Unlock()
+		policies = appendPolicy(policies, info)
+		return nil
+	})
+	return policies
+}
+
+// appendPolicy appends the policy that the text of an INFO tells of, if it evicts keys and is
+// not there yet.
+func appendPolicy(policies []string, info string) []string {
 	for line := range strings.Lines(info) {
-		if policy, found := strings.CutPrefix(line, "maxmemory_policy:"); found {
-			return strings.TrimSpace(policy)
+		policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
+		if found && policy != "noeviction" && !slices.Contains(policies, policy) {
+			policies = append(policies, policy)
 		}
 	}
-	return ""
+	return policies
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"gather/internal/hints"
 )
 
 const (
@@ -178,29 +180,14 @@ func (in *intake) isClosed() bool {
 	}
 }
 
-// listen passes wake-ups on until ctx ends.
+// listen passes wake-ups on until ctx ends. After a new subscription something may have been
+// missed before it.
 func (in *intake) listen(ctx context.Context) {
-	pubsub := in.Subscribe(ctx, wakeChannel)
-	defer func() { _ = pubsub.Close() }()
-	received := pubsub.ChannelWithSubscriptions(redis.WithChannelSize(1000))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case m, open := <-received:
-			if !open {
-				return
-			}
-			message, isMessage := m.(*redis.Message)
-			if !isMessage { // a new subscription: something may have been missed before it
-				in.expectAny()
-				continue
-			}
-			if queue, tasks, from := parseWake(message.Payload); from != in.name {
-				in.expect(queue, tasks)
-			}
+	hints.Listen(ctx, in.UniversalClient, wakeChannel, in.expectAny, func(payload string) {
+		if queue, tasks, from := parseWake(payload); from != in.name {
+			in.expect(queue, tasks)
 		}
-	}
+	})
 }
 
 // EvalSha implements [redis.UniversalClient].

@@ -75,11 +75,11 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 			return nil, err
 		}
 	}
-	redisOpts, err := redisOptions(o.RedisURL)
+	connect, err := newConnector(o.RedisURL)
 	if err != nil {
 		return nil, err
 	}
-	a.rdb = redis.NewClient(redisOpts)
+	a.rdb = connect()
 	if err = ping(ctx, a.rdb, o.RedisURL); err != nil {
 		return nil, err
 	}
@@ -87,12 +87,12 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 		return nil, err
 	}
 	a.store.LimitOpen(o.MaxOpen)
+	a.store.WaitReplicas(o.WaitReplicas)
 	if err := a.store.AnnounceKey(ctx); err != nil { // it only helps to find a wrong key early
 		log.WarnContext(ctx, "workers that start can't be told which key they need", "error", err)
 	}
 	a.monitor = tasks.NewMonitor(tasks.MonitorOptions{
-		Path: "/monitor", Write: o.MonitorWrite, HideFetches: a.hidesFetches,
-		NewClient: func() redis.UniversalClient { return redis.NewClient(redisOpts) },
+		Path: "/monitor", Write: o.MonitorWrite, HideFetches: a.hidesFetches, NewClient: connect,
 	})
 	if embedded {
 		worker := WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}

@@ -21,7 +21,7 @@ const mostRequests = 20_000
 
 // Common are the options of every process.
 type Common struct {
-	RedisURL    string        `name:"redis-url" placeholder:"URL" help:"Redis to keep everything in: redis://, rediss://, unix:// or redis-socket://. ${redis_url_unset}"`
+	RedisURL    string        `name:"redis-url" placeholder:"URL" help:"Redis to keep everything in: redis://, unix://, redis-sentinel:// or redis-cluster://, with TLS rediss://, rediss-sentinel:// or rediss-cluster://. ${redis_url_unset}"`
 	LogFormat   string        `default:"text" enum:"text,json" help:"Log format: text or json."`
 	LogLevel    string        `default:"info" enum:"debug,info,warn,error" help:"Least level to log: debug, info, warn or error."`
 	SecretKey   []string      `placeholder:"KEY,…" help:"Keys to seal stored requests with, headers and bodies: 32 bytes each, as hex or base64, comma-separated. The first seals, all open; API and workers need the same. Better given as the variable: flags show in the list of processes."`
@@ -52,6 +52,7 @@ type APIOptions struct {
 	MaxRequests    int           `default:"10000" help:"Most requests of one aggregation, 1 to 20000."`
 	MaxWait        time.Duration `default:"60s" help:"Longest wait that a client can ask for."`
 	MaxRequestBody ByteSize      `default:"8MiB" help:"Largest body of a request to the API."`
+	WaitReplicas   int           `default:"0" help:"Replicas of Redis that must have an aggregation before it is accepted, 0 to 16."`
 }
 
 // Embedded reports whether the API runs Redis and a worker inside itself.
@@ -76,7 +77,16 @@ func (o *APIOptions) Validate() error {
 		between("--max-requests", o.MaxRequests, 1, mostRequests),
 		positive("--max-wait", o.MaxWait, gather.MaxDeadline),
 		sized("--max-request-body", o.MaxRequestBody, 1<<10, 256<<20),
+		between("--wait-replicas", o.WaitReplicas, 0, 16),
+		o.validReplicas(),
 	)
+}
+
+func (o *APIOptions) validReplicas() error {
+	if o.WaitReplicas > 0 && o.Embedded() {
+		return errors.New("--wait-replicas needs a --redis-url: the Redis inside this process has no replicas")
+	}
+	return nil
 }
 
 func (c *Common) validate() error {

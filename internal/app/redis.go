@@ -1,11 +1,9 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -13,52 +11,10 @@ import (
 )
 
 const (
-	// dialTimeout and commandTimeout keep an answer of 503 within two seconds.
-	dialTimeout    = time.Second
-	commandTimeout = 1500 * time.Millisecond
-	// embeddedTimeout is for a Redis in this process, which is late only when all of it is.
-	embeddedTimeout = 10 * time.Second
 	// startTimeout is how long a process waits for Redis when it starts.
 	startTimeout = 5 * time.Second
 	startPause   = 200 * time.Millisecond
 )
-
-func validRedisURL(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	_, err := redisOptions(raw)
-	return err
-}
-
-// redisOptions reads a Redis URL. Errors don't repeat it: it may hold a password.
-func redisOptions(raw string) (*redis.Options, error) {
-	const want = "must be a URL such as redis://127.0.0.1:6379/0, rediss://redis.example:6380 or unix:///run/redis.sock"
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, errors.New("--redis-url " + want)
-	}
-	if u.Scheme == "redis-socket" {
-		raw = "unix" + strings.TrimPrefix(raw, "redis-socket")
-	} else if u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix" {
-		return nil, fmt.Errorf("--redis-url with scheme %q %s", u.Scheme, want)
-	}
-	o, err := redis.ParseURL(raw)
-	if err != nil {
-		return nil, fmt.Errorf("--redis-url %s: %s", want, strings.ReplaceAll(err.Error(), raw, "…"))
-	}
-	o.DialTimeout = dialTimeout
-	o.ReadTimeout = cmp.Or(o.ReadTimeout, commandTimeout)
-	o.WriteTimeout = cmp.Or(o.WriteTimeout, commandTimeout)
-	o.ContextTimeoutEnabled = true
-	// A failed command is not sent again behind our back: most are scripts that change
-	// something, and whoever called knows best what to do.
-	o.MaxRetries = -1
-	o.DialerRetries = 1
-	// RESP3 would have each command look for push notifications first, which nothing here asks for.
-	o.Protocol = cmp.Or(o.Protocol, 2)
-	return o, nil
-}
 
 // ping tells whether Redis answers at all before anything else starts. It gives one
 // that starts at the same time a few seconds.
@@ -70,7 +26,9 @@ func ping(ctx context.Context, rdb redis.UniversalClient, raw string) error {
 		var refusal redis.Error
 		switch {
 		case err == nil:
-			return nil
+			return rightMode(ctx, rdb, raw)
+		case errors.Is(err, redis.Nil):
+			return fmt.Errorf("the Sentinels at %s know no master of that name; check master= in --redis-url", redacted(raw))
 		case errors.As(err, &refusal) && !redis.IsLoadingError(err):
 			return fmt.Errorf("redis at %s refuses: %w; check --redis-url", redacted(raw), err)
 		}
@@ -82,11 +40,28 @@ func ping(ctx context.Context, rdb redis.UniversalClient, raw string) error {
 	}
 }
 
+// rightMode tells who names a Sentinel, or one server of a cluster, as if it were all of Redis:
+// those answer, and then do nothing of what they are told.
+func rightMode(ctx context.Context, rdb redis.UniversalClient, raw string) error {
+	if _, cluster := rdb.(*redis.ClusterClient); cluster {
+		return nil
+	}
+	info, _ := rdb.Info(ctx, "server").Result() // who must not ask is not told
+	switch {
+	case strings.Contains(info, "redis_mode:sentinel"):
+		return fmt.Errorf("redis at %s is a Sentinel: --redis-url must be redis-sentinel://host:port,…?master=NAME", redacted(raw))
+	case strings.Contains(info, "redis_mode:cluster"):
+		return fmt.Errorf("redis at %s is part of a cluster: --redis-url must be redis-cluster://host:port,…", redacted(raw))
+	}
+	return nil
+}
+
+// redacted is the URL without what may be secret.
 func redacted(raw string) string {
-	u, err := url.Parse(raw)
+	u, hosts, err := parseRedisURL(raw)
 	if err != nil {
 		return "--redis-url"
 	}
-	u.RawQuery = ""
+	u.Host, u.RawQuery = strings.Join(hosts, ","), ""
 	return u.Redacted()
 }

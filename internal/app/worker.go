@@ -24,7 +24,7 @@ type Worker struct {
 
 // NewWorker builds a worker and makes sure that Redis answers; Start sets it to work.
 func NewWorker(ctx context.Context, o *WorkerOptions, log *slog.Logger) (*Worker, error) {
-	redisOpts, err := redisOptions(o.RedisURL)
+	connect, err := newConnector(o.RedisURL)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func NewWorker(ctx context.Context, o *WorkerOptions, log *slog.Logger) (*Worker
 	if err != nil {
 		return nil, err
 	}
-	rdb := redis.NewClient(redisOpts)
+	rdb := connect()
 	if err := ping(ctx, rdb, o.RedisURL); err != nil {
 		_ = rdb.Close()
 		return nil, err
@@ -49,7 +49,7 @@ func NewWorker(ctx context.Context, o *WorkerOptions, log *slog.Logger) (*Worker
 		Fetcher:     fetcher,
 		Concurrency: o.Concurrency,
 		StopTimeout: o.StopTimeout,
-		NewClient:   func() redis.UniversalClient { return redis.NewClient(redisOpts) },
+		NewClient:   connect,
 		Logger:      log,
 	})
 	return w, nil

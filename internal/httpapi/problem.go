@@ -72,7 +72,7 @@ var kinds = []struct {
 	{gather.ErrTooManyOpen, 429, "too-many-open", "Too many open aggregations",
 		"you have as many unfinished aggregations as you may; wait for one of them, or cancel one"},
 	{gather.ErrOutcomeUnknown, 503, "outcome-unknown", "Outcome unknown",
-		"Redis stopped answering, and it is not known whether this was done; send it again with the same Idempotency-Key, or look into the list first"},
+		"Redis stopped answering, or too few of its replicas keep up, and it is not known whether this was done for good; send it again with the same Idempotency-Key, or look into the list first"},
 	{gather.ErrUnavailable, 503, "unavailable", "Redis unavailable",
 		"Redis is out of reach or refuses to write; try again in a moment"},
 	{errClosing, 503, "stopping", "Stopping",

@@ -14,9 +14,9 @@ type process struct {
 	done chan struct{} // closed when it has ended
 }
 
-func startProcess(config []string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(context.Background(), "redis-server", "-"), done: make(chan struct{})}
-	p.cmd.Stdin = strings.NewReader(strings.Join(config, "\n") + "\n")
+func startProcess(stdin string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(context.Background(), "redis-server", args...), done: make(chan struct{})}
+	p.cmd.Stdin = strings.NewReader(stdin)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	endWithParent(p.cmd)
 	started := make(chan error)
@@ -38,4 +38,11 @@ func startProcess(config []string) (*process, error) {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
+}
+
+// ready reports whether the process itself says that it is up: on its port there may be
+// another that answers.
+func (p *process) ready() bool {
+	log := p.log.String()
+	return strings.Contains(log, "eady to accept connections") || strings.Contains(log, "Sentinel ID is")
 }

@@ -39,7 +39,8 @@ type Server struct {
 	dir     string
 	network string
 	address string
-	config  []string
+	stdin   string
+	args    []string
 	process *process // nil while it is killed
 }
 
@@ -49,7 +50,7 @@ func Launch(tb testing.TB, config ...string) *Server {
 	s := newServer(tb)
 	s.network, s.address = "unix", filepath.Join(s.dir, "redis.sock")
 	s.URL = "unix://" + s.address
-	s.config = append(s.lines("port 0", "unixsocket "+s.address), config...)
+	s.configure(config, "port 0", "unixsocket "+s.address)
 	if err := s.start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -59,23 +60,28 @@ func Launch(tb testing.TB, config ...string) *Server {
 // LaunchTCP is Launch on a free port of 127.0.0.1, for what can't use a socket.
 func LaunchTCP(tb testing.TB, config ...string) *Server {
 	tb.Helper()
-	s := newServer(tb)
-	var err error
-	// Someone else may take the port between its choice and the start.
-	for range 10 {
-		s.network, s.address = "tcp", freeAddress(tb)
-		s.URL = "redis://" + s.address
-		_, port, _ := net.SplitHostPort(s.address)
-		s.config = append(s.lines("bind 127.0.0.1", "port "+port), config...)
-		if err = s.start(); err == nil || !errors.Is(err, errAddressInUse) {
-			break
-		}
-	}
-	if err != nil {
-		tb.Fatal(err)
-	}
+	var s *Server
+	onFreePorts(tb, func() error {
+		s = newServer(tb)
+		s.listen(freePort(tb))
+		s.configure(config, s.listening()...)
+		return s.start()
+	})
 	return s
 }
+
+// listen has the server listen on the port of 127.0.0.1.
+func (s *Server) listen(port string) {
+	s.network, s.address = "tcp", net.JoinHostPort("127.0.0.1", port)
+	s.URL = "redis://" + s.address
+}
+
+func (s *Server) port() string {
+	_, port, _ := net.SplitHostPort(s.address)
+	return port
+}
+
+func (s *Server) listening() []string { return []string{"bind 127.0.0.1", "port " + s.port()} }
 
 func newServer(tb testing.TB) *Server {
 	tb.Helper()
@@ -95,8 +101,23 @@ func newServer(tb testing.TB) *Server {
 	return s
 }
 
-func (s *Server) lines(listen ...string) []string {
-	return append(listen, "dir "+s.dir, `save ""`, "appendonly no", "daemonize no", "loglevel notice")
+// configure gives the server its lines of configuration; more of them come after the usual
+// ones, so that they count.
+func (s *Server) configure(more []string, usual ...string) {
+	lines := append(usual, "dir "+s.dir, `save ""`, "appendonly no", "daemonize no", "loglevel notice",
+		"repl-diskless-sync-delay 0")
+	s.stdin, s.args = strings.Join(append(lines, more...), "\n")+"\n", []string{"-"}
+}
+
+// keepConfiguration has the server keep in a file what it changes of its configuration, over
+// restarts, too.
+func (s *Server) keepConfiguration(args ...string) {
+	s.tb.Helper()
+	path := filepath.Join(s.dir, "redis.conf")
+	if err := os.WriteFile(path, []byte(s.stdin), 0o600); err != nil {
+		s.tb.Fatal(err)
+	}
+	s.stdin, s.args = "", append([]string{path}, args...)
 }
 
 // Kill ends the process at once, as a crash does. It may be called twice.
@@ -137,12 +158,12 @@ var errAddressInUse = errors.New("address in use")
 
 // start runs the process and waits until it answers.
 func (s *Server) start() error {
-	p, err := startProcess(s.config)
+	p, err := startProcess(s.stdin, s.args...)
 	if err != nil {
 		return err
 	}
 	deadline := time.Now().Add(startTimeout)
-	for !s.answers() {
+	for !p.ready() || !s.answers() {
 		select {
 		case <-p.done:
 			if strings.Contains(p.log.String(), "in use") {
@@ -180,17 +201,6 @@ func (s *Server) answers() bool {
 func (s *Server) dial() (net.Conn, error) {
 	dialer := net.Dialer{Timeout: time.Second}
 	return dialer.DialContext(context.Background(), s.network, s.address)
-}
-
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // output keeps what the server says, for the message of a failed start.

@@ -1,6 +1,6 @@
 -- Reads where the aggregation stands and, in input order, the result lines that belong to it.
 -- KEYS: meta hash, results. ARGV: first index, most bytes (one line is returned even if it is longer), 1 to read
--- lines only of one that has finished, else 0.
+-- lines only of one that has finished, 2 to read none, else 0.
 -- Returns { meta hash, seconds, us, next index or -1 at the end, line, … }; nil if there is no such aggregation.
 local state = redis.call("HGETALL", KEYS[1])
 if #state == 0 then
@@ -9,7 +9,7 @@ end
 local time = redis.call("TIME")
 local reply = { state, time[1], time[2], -1 }
 local known = redis.call("HMGET", KEYS[1], "total", "status")
-if ARGV[3] == "1" and (known[2] == "queued" or known[2] == "running") then
+if ARGV[3] == "2" or ARGV[3] == "1" and (known[2] == "queued" or known[2] == "running") then
   return reply
 end
 -- Several at once, by the length of those before: what is read beyond the bound is read

@@ -32,7 +32,7 @@ func (f *fixture) crashAfter(commands int) (stop func() (crashed bool)) {
 func (f *fixture) eachCrash(prepare func(q *queue), do func(q *queue) error, then func(q *queue, when string)) {
 	f.Helper()
 	for commands := 0; ; commands++ {
-		f.check("empty", f.rdb.FlushDB(f.ctx).Err())
+		f.check("empty", Empty(f.ctx, f.rdb))
 		q := newQueue(f)
 		prepare(q)
 		stop := f.crashAfter(commands)

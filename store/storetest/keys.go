@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,14 +24,35 @@ const unknownID = "agg_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 // keys are the names of all keys that hold the text.
 func (f *fixture) keys(text string) []string {
 	f.Helper()
+	var mu sync.Mutex
 	var keys []string
-	found := f.rdb.Scan(f.ctx, 0, "*"+text+"*", 1000).Iterator()
-	for found.Next(f.ctx) {
-		keys = append(keys, found.Val())
-	}
-	f.check("scan", found.Err())
+	f.check("scan", onEachMaster(f.ctx, f.rdb, func(ctx context.Context, master *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		found := master.Scan(ctx, 0, "*"+text+"*", 1000).Iterator()
+		for found.Next(ctx) {
+			keys = append(keys, found.Val())
+		}
+		return found.Err()
+	}))
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+// Empty removes all that there is.
+func Empty(ctx context.Context, rdb redis.UniversalClient) error {
+	return onEachMaster(ctx, rdb, func(ctx context.Context, master *redis.Client) error { return master.FlushDB(ctx).Err() })
+}
+
+// onEachMaster does what a client of a cluster does on one server alone.
+func onEachMaster(ctx context.Context, rdb redis.UniversalClient, do func(context.Context, *redis.Client) error) error {
+	switch rdb := rdb.(type) {
+	case *redis.ClusterClient:
+		return rdb.ForEachMaster(ctx, do)
+	case *redis.Client:
+		return do(ctx, rdb)
+	}
+	return fmt.Errorf("no servers behind %T", rdb)
 }
 
 // scheduled reports when the aggregation is visited next, and whether it is at all.

@@ -122,14 +122,15 @@ func (s suite) list(t *testing.T) {
 		}
 	})
 	s.test(t, "bounds the page", func(f *fixture) {
-		id := f.create(specOf(1)).ID
+		meta, err := f.rdb.HGetAll(f.ctx, "gather:{"+f.create(specOf(1)).ID+"}").Result()
+		f.check("read", err)
 		pipe := f.rdb.Pipeline()
 		for i := range 202 {
 			twin := fmt.Sprintf("agg_7%025d", i)
-			pipe.Do(f.ctx, "COPY", "gather:{"+id+"}", "gather:{"+twin+"}")
+			pipe.HSet(f.ctx, "gather:{"+twin+"}", meta)
 			pipe.ZAdd(f.ctx, indexKey, redis.Z{Member: twin})
 		}
-		_, err := pipe.Exec(f.ctx)
+		_, err = pipe.Exec(f.ctx)
 		f.check("multiply", err)
 		for limit, want := range map[int]int{-1: 1, 0: 1, 1: 1, 200: 200, 1000: 200} {
 			if ids, next := f.page(gather.Filter{}, "", limit); len(ids) != want || next != ids[want-1] {

@@ -21,7 +21,7 @@ func Model(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 	t.Cleanup(s.Close)
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &machine{fixture: &fixture{T: rt, ctx: t.Context(), rdb: rdb, timing: patient, store: s}}
-		m.check("empty", rdb.FlushDB(m.ctx).Err())
+		m.check("empty", Empty(m.ctx, rdb))
 		rt.Repeat(rapid.StateMachineActions(m))
 		for _, a := range m.all {
 			for _, after := range []int{0, len(a.order) / 2, len(a.order)} {

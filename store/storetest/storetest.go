@@ -61,6 +61,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"Seal", s.seal},
 		{"Outage", s.outage},
 		{"Crash", s.crash},
+		{"Confirm", s.confirm},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -113,7 +113,7 @@ func (s suite) tick(t *testing.T) {
 		id := f.finished(1, 0)
 		// The retry has made its plan, then comes a whole round, then the retry itself.
 		stop := f.interpose(
-			func(cmd redis.Cmder) bool { return scriptOn(cmd) == "gather:{"+id+"}" },
+			func(cmd redis.Cmder) bool { return scriptOn(cmd) == "gather:{"+id+"}" && !reads(cmd) },
 			func() { f.visitDue(id) },
 		)
 		f.retry(id)
@@ -129,8 +129,9 @@ func (s suite) tick(t *testing.T) {
 		var id string
 		stop := f.interpose(
 			func(cmd redis.Cmder) bool {
-				id = strings.TrimSuffix(strings.TrimPrefix(scriptOn(cmd), "gather:{"), "}")
-				return id != ""
+				key := scriptOn(cmd)
+				id = strings.TrimSuffix(strings.TrimPrefix(key, "gather:{"), "}")
+				return key != "" && key != scheduleKey
 			},
 			func() {
 				f.eventually("its id is old", func() bool { return f.visitDue(id).Status == "" && !f.listed(id) })
