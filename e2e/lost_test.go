@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,5 +126,30 @@ func TestCluster_LostPlace(t *testing.T) {
 	})
 	if !s.listAll(t)[id] {
 		t.Errorf("%s is not listed", id)
+	}
+}
+
+// TestSentinel_WaitReplicas has nothing accepted that a replica does not have.
+func TestSentinel_WaitReplicas(t *testing.T) {
+	t.Parallel()
+	redis := redistest.LaunchSentinel(t, gone)
+	s := &system{redis: &redis.Set}
+	s.addAPI(t, "--redis-url", redis.URL, "--wait-replicas", "1")
+	u := newUpstream(t)
+	kept := s.create(t, object{"urls": u.urls("/kept")}).ID
+	redis.Master().Lose(redis.Replicas(), func() {
+		began := time.Now()
+		p := s.do(t, http.StatusServiceUnavailable, http.MethodPost, aggregations, object{"urls": u.urls("/lost")}).problem(t)
+		if took := time.Since(began); !strings.Contains(p.Type, "outcome-unknown") || took > refusal {
+			t.Errorf("after %v: %+v", took, p)
+		}
+	})
+	s.addWorker(t)
+	eventually(t, "what was accepted has ended", func() bool {
+		a, err := s.try(http.MethodGet, path(kept, "?wait=20s"), nil)
+		return err == nil && a.status == http.StatusOK && a.aggregation(t).finished()
+	})
+	if n := u.count("/lost"); n != 0 {
+		t.Errorf("/lost was fetched %d times", n)
 	}
 }

@@ -169,3 +169,28 @@ func TestRedis_Gone(t *testing.T) {
 		p.stop(t)
 	}
 }
+
+// TestRedis_ForgetsScripts has Redis forget the scripts all the time, as a new master has
+// never seen them.
+func TestRedis_ForgetsScripts(t *testing.T) {
+	t.Parallel()
+	s := startSeparate(t)
+	rdb := s.connect(t)
+	u := newUpstream(t)
+	var ids []string
+	urls := u.numbered("/", 50)
+	for range 20 {
+		ids = append(ids, s.create(t, object{"urls": urls}).ID)
+	}
+	large := s.create(t, object{"urls": u.numbered("/large/", 500)}).ID
+	eventually(t, "all have ended", func() bool {
+		onEachMaster(t, rdb, func(ctx context.Context, master *redis.Client) error { return master.ScriptFlush(ctx).Err() })
+		return s.isFinished(t, large) && s.isFinished(t, ids[0]) && s.isFinished(t, ids[len(ids)-1])
+	})
+	for _, id := range ids {
+		wantPaths(t, s.finished(t, id), pathsOf(u, urls)...)
+	}
+	if sent, want := u.count(""), 20*50+500; sent != want {
+		t.Errorf("%d requests were sent, want %d", sent, want)
+	}
+}

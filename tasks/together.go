@@ -94,7 +94,7 @@ func (g *together[T, R]) join(id string, item T, expected bool) (R, error) {
 		}
 	} else {
 		await(complete)
-		members = g.muster(id, c)
+		members = g.muster(c)
 	}
 	g.callFor(id, members)
 	g.next(id, c)
@@ -151,7 +151,7 @@ func await(complete <-chan struct{}) {
 }
 
 // muster takes those who are here to be called for.
-func (g *together[T, R]) muster(id string, c *crew[T, R]) []*member[T, R] {
+func (g *together[T, R]) muster(c *crew[T, R]) []*member[T, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c.complete = nil

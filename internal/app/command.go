@@ -90,7 +90,7 @@ func run(parser *kong.Kong, args []string, stderr io.Writer, work func(context.C
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	loadBallast()
+	defer loadBallast()()
 	if err := work(ctx); err != nil {
 		complain(stderr, parser.Model.Name, err)
 		if errors.Is(err, store.ErrKeyMissing) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,23 +22,31 @@ const (
 func ping(ctx context.Context, rdb redis.UniversalClient, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for {
+	for last := error(nil); ; {
 		err := rdb.Ping(ctx).Err()
-		var refusal redis.Error
 		switch {
 		case err == nil:
 			return rightMode(ctx, rdb, raw)
 		case errors.Is(err, redis.Nil):
 			return fmt.Errorf("the Sentinels at %s know no master of that name; check master= in --redis-url", redacted(raw))
-		case errors.As(err, &refusal) && !redis.IsLoadingError(err):
+		case isRefusal(err):
 			return fmt.Errorf("redis at %s refuses: %w; check --redis-url", redacted(raw), err)
+		case ctx.Err() == nil || last == nil: // what the end of the time says is no news
+			last = err
 		}
 		select {
 		case <-time.After(startPause):
 		case <-ctx.Done():
-			return fmt.Errorf("redis at %s does not answer: %w; start it, or check --redis-url", redacted(raw), err)
+			return fmt.Errorf("redis at %s does not answer: %w; start it, or check --redis-url", redacted(raw), last)
 		}
 	}
+}
+
+// isRefusal tells what another try does not change.
+func isRefusal(err error) bool {
+	var answer redis.Error
+	var untrusted *tls.CertificateVerificationError
+	return errors.As(err, &answer) && !turnedAway(err) || errors.As(err, &untrusted)
 }
 
 // rightMode tells who names a Sentinel, or one server of a cluster, as if it were all of Redis:

@@ -52,8 +52,11 @@ func (w where) timedOut() *fault {
 }
 
 func (w where) terminated() *fault {
-	if w.phase == phaseBody {
+	switch w.phase {
+	case phaseBody:
 		return w.fault(gather.CodeHTTPResponseIncomplete, "%s broke off in the middle of the answer", w.host)
+	case phaseHandshake: // see mostHandshakes
+		return w.fault(gather.CodeConnectionTerminated, "%s takes no request over any connection", w.host)
 	}
 	return w.fault(gather.CodeConnectionTerminated, "%s closed the connection without an answer", w.host)
 }

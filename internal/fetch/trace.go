@@ -19,7 +19,7 @@ const (
 )
 
 // mostHandshakes bounds the TLS connections that are made for one hop. net/http makes
-// another, at once and without end, when an HTTP/2 server goes away each time.
+// another, at once and without end, when an HTTP/2 server goes away or takes no stream.
 const mostHandshakes = 4
 
 // trace follows one hop. The transport may go on dialing in the background after

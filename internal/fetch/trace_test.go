@@ -3,6 +3,8 @@ package fetch
 import (
 	"net/http/httptrace"
 	"testing"
+
+	"gather"
 )
 
 func TestTrace_neverGoesBack(t *testing.T) {
@@ -38,4 +40,24 @@ func TestTrace_mayHaveReached(t *testing.T) {
 	check("with a connection", true, false)
 	tr.hooks.WroteHeaders()
 	check("with headers written", true, true)
+}
+
+// TestTrace_handshake: a server whose settings let no stream be open, and come in time,
+// makes net/http try one connection after another without ever sending the request.
+func TestTrace_handshake(t *testing.T) {
+	stopped := false
+	tr := newTrace(false, func() { stopped = true })
+	for i := range mostHandshakes + 1 {
+		if stopped {
+			t.Errorf("stopped at the handshake %d of %d", i, mostHandshakes)
+		}
+		tr.hooks.TLSHandshakeStart()
+	}
+	if !stopped {
+		t.Errorf("not stopped after %d handshakes", mostHandshakes+1)
+	}
+	f := where{phase: tr.at(), host: "a.example:81"}.terminated()
+	if f.code != gather.CodeConnectionTerminated || f.message != "a.example:81 takes no request over any connection" {
+		t.Errorf("fault = %+v", f)
+	}
 }

@@ -49,11 +49,11 @@ func ServeHTTP2(tb testing.TB, cert tls.Certificate, settings string, meet func(
 }
 
 func serveHTTP2(conn net.Conn, settings string, meet func(net.Conn, uint32)) {
-	preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
-	if _, err := io.ReadFull(conn, preface); err != nil {
+	if _, err := io.WriteString(conn, Frame(FrameSettings, 0, 0, settings)); err != nil {
 		return
 	}
-	if _, err := io.WriteString(conn, Frame(FrameSettings, 0, 0, settings)); err != nil {
+	preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+	if _, err := io.ReadFull(conn, preface); err != nil {
 		return
 	}
 	for header := make([]byte, 9); ; {

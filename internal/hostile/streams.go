@@ -15,18 +15,12 @@ const (
 	enhanceYourCalm = 0xb
 )
 
-// noStreams are settings that let a client open no stream.
-const noStreams = "\x00\x03\x00\x00\x00\x00"
-
 // streams misbehave over HTTP/2.
 var streams = []Upstream{
 	{"GOAWAY to every request", framing(func(uint32) string { return goAway(0, noError) }), fails("connection_terminated")},
 	{"GOAWAY with an error to every request", framing(func(uint32) string { return goAway(0, enhanceYourCalm) }), fails("connection_terminated")},
 	{"GOAWAY and a close", closing(func(uint32) string { return goAway(1, noError) }), fails("connection_terminated")},
 	{"GOAWAY and a close in its body", closing(func(s uint32) string { return begun(s) + goAway(s, internalError) }), breaks("http_response_incomplete")},
-	{"settings that let no stream be opened", func(tb testing.TB, ca *CA) string {
-		return "https://" + ServeHTTP2(tb, ca.Issue(tb, Flawless), noStreams, func(net.Conn, uint32) {})
-	}, tooLate(0)},
 	{"RST_STREAM without an answer", framing(func(s uint32) string { return reset(s, internalError) }), fails("connection_terminated")},
 	{"RST_STREAM in its body", framing(func(s uint32) string { return begun(s) + reset(s, protocolError) }), breaks("http_response_incomplete")},
 	{"a frame beyond all bounds", framing(func(s uint32) string { return begun(s) + Frame(FrameData, 0, s, strings.Repeat(block, 2)) }), breaks("http_protocol_error")},

@@ -39,7 +39,7 @@ func newCluster(tb testing.TB, nodeTimeout time.Duration, config []string) *Clus
 	ids, buses := make([]string, 2*masters), make([]string, 2*masters)
 	for i := range ids {
 		c.Servers = append(c.Servers, newServerOnPort(tb))
-		ids[i], buses[i] = nodeID(), freePort(tb)
+		ids[i], buses[i] = nodeID(), FreePort(tb)
 	}
 	for i, server := range c.Servers {
 		server.configure(config, append(server.listening(), "cluster-enabled yes", "cluster-config-file nodes.conf",

@@ -20,8 +20,8 @@ const (
 // given are the ports that were given out in this process, each once.
 var given sync.Map
 
-// freePort chooses a port of 127.0.0.1 that nobody listens on.
-func freePort(tb testing.TB) string {
+// FreePort chooses a port of 127.0.0.1 that nobody listens on.
+func FreePort(tb testing.TB) string {
 	tb.Helper()
 	var config net.ListenConfig
 	for range 1000 {

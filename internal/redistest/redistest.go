@@ -63,7 +63,7 @@ func LaunchTCP(tb testing.TB, config ...string) *Server {
 	var s *Server
 	onFreePorts(tb, func() error {
 		s = newServer(tb)
-		s.listen(freePort(tb))
+		s.listen(FreePort(tb))
 		s.configure(config, s.listening()...)
 		return s.start()
 	})

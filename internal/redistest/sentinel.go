@@ -93,7 +93,7 @@ func (s *Server) configureSentinel(nodes []*Server, id string, downAfter time.Du
 func newServerOnPort(tb testing.TB) *Server {
 	tb.Helper()
 	s := newServer(tb)
-	s.listen(freePort(tb))
+	s.listen(FreePort(tb))
 	return s
 }
 
