@@ -68,22 +68,23 @@ type watched struct {
 func startWatched(t *testing.T, flags ...string) *watched {
 	t.Helper()
 	w := &watched{system: &system{redis: launchDurable(t)}, canaries: newCanaries(), whole: t, u: newUpstream(t)}
-	w.flags = append([]string{"--redis-url", w.redis.URL}, flags...)
+	w.flags = flags
 	w.commands = w.startMonitor(t)
-	w.addAPI(t, w.flags...)
+	w.addAPI(t, append([]string{"--redis-url", w.redis.URL, "--api-keys", "owner:" + w.apiKey, "--rate-limit", "100000", "--max-open", "100"}, flags...)...)
 	w.answers = w.record()
+	w.client = w.with(w.apiKey)
 	w.worker()
 	w.worker()
 	w.ready(t, 2)
 	return w
 }
 
-func (w *watched) worker() *process { return w.addWorker(w.whole, w.flags[2:]...) }
+func (w *watched) worker() *process { return w.addWorker(w.whole, w.flags...) }
 
 // accept creates an aggregation of the requests.
 func (w *watched) accept(t *testing.T, spec object) string {
 	t.Helper()
-	id := w.create(t, spec, "Authorization: Bearer "+w.apiKey, "Idempotency-Key: "+w.idempotency+fmt.Sprint(len(w.ids)), "X-Request-Id: see "+w.stray).ID
+	id := w.create(t, spec, "Idempotency-Key: "+w.idempotency+fmt.Sprint(len(w.ids)), "X-Request-Id: see "+w.stray).ID
 	w.ids = append(w.ids, id)
 	return id
 }
@@ -106,9 +107,10 @@ func (w *watched) readAll(t *testing.T) {
 	for _, query := range []string{"", "?limit=1", "?status=partial", "?status=failed"} {
 		w.list(t, query)
 	}
-	for _, p := range []string{"/healthz", "/readyz", "/openapi.json", "/metrics", "/monitor", "/docs", "/"} {
+	for _, p := range []string{"/healthz", "/readyz", "/openapi.json", "/metrics", "/docs", "/"} {
 		if _, err := w.try(http.MethodGet, p, nil); err != nil {
 			t.Error(err)
 		}
 	}
+	w.monitored(t)
 }

@@ -32,6 +32,11 @@ func (w *watched) testChanges(t *testing.T) {
 		return held["asynq:{fetch-default-bulk}:active"] != "" && held["asynq:{fetch-default-bulk}:pending"] != "" && held["asynq:{fetch-default}:retry"] != ""
 	})
 	w.wantRedisSilent(t, w.canaries, w.sealed)
+	for text, state := range map[string]string{id: "bulk/active", later: "/retry"} {
+		if shown := w.monitored(t); !strings.Contains(shown[state], text) {
+			t.Errorf("the monitor does not show %s: %q", state, shown)
+		}
+	}
 	w.do(t, http.StatusConflict, http.MethodPost, path(id, "/retry"), nil)
 	for _, id := range []string{id, later} {
 		w.do(t, http.StatusOK, http.MethodPost, path(id, "/cancel"), nil)
@@ -42,6 +47,22 @@ func (w *watched) testChanges(t *testing.T) {
 	w.finished(t, id)
 	w.u.on("/never", w.u.never)
 	w.do(t, http.StatusNoContent, http.MethodDelete, path(later), nil)
+}
+
+// monitored has the monitor show all that it knows of tasks, by queue and state, such as
+// "bulk/active" and "/retry". The answers are looked at in the end.
+func (w *watched) monitored(t *testing.T) map[string]string {
+	t.Helper()
+	shown := make(map[string]string)
+	for _, suffix := range []string{"", "-bulk"} {
+		for _, state := range []string{"pending", "active", "scheduled", "retry", "archived", "completed"} {
+			shown[strings.TrimPrefix(suffix, "-")+"/"+state] = w.opened(t, http.StatusOK, http.MethodGet, queueAPI+suffix+"/"+state+"_tasks?size=1000")
+		}
+	}
+	for _, p := range []string{"/monitor", "/monitor/api/queues", "/monitor/api/servers", "/monitor/api/redis_info", queueAPI} {
+		w.opened(t, http.StatusOK, http.MethodGet, p)
+	}
+	return shown
 }
 
 // testRefused puts canaries where nothing of the kind belongs.
@@ -84,8 +105,10 @@ func (w *watched) testRefused(t *testing.T) {
 		w.get(t, http.StatusUnprocessableEntity, strings.ReplaceAll(p, "CANARY", w.stray))
 	}
 	for _, p := range []string{"/CANARY", path("CANARY"), path("CANARY", "/events"), id + "/CANARY", "/CANARY?a=CANARY"} {
-		w.get(t, http.StatusNotFound, strings.ReplaceAll(p, "CANARY", w.stray), "Authorization: Bearer "+w.apiKey)
+		w.get(t, http.StatusNotFound, strings.ReplaceAll(p, "CANARY", w.stray))
 	}
+	w.get(t, http.StatusUnauthorized, id, "Authorization: Bearer "+w.stray)
+	w.do(t, http.StatusForbidden, http.MethodPost, aggregations, good, "Origin: http://"+w.stray+".test", "Sec-Fetch-Site: cross-site")
 	w.get(t, http.StatusUnprocessableEntity, id+"/events", "Last-Event-ID: "+w.stray)
 	w.get(t, http.StatusNotAcceptable, id+"/results", "Accept: text/"+w.stray)
 	w.get(t, http.StatusOK, id, "Prefer: wait="+w.stray, "If-None-Match: "+w.stray, "traceparent: "+w.stray, "Cookie: "+w.stray)
@@ -133,6 +156,7 @@ func (w *watched) testBroken(t *testing.T) {
 				strings.Contains(fmt.Sprint(contents(t, rdb, "asynq:{fetch-default}:t:"+id+"*")), "WRONGTYPE")
 		})
 		w.wantRedisSilent(t, w.canaries, w.sealed)
+		eventually(t, "the monitor shows it", func() bool { return strings.Contains(fmt.Sprint(w.monitored(t)), "WRONGTYPE") })
 		w.get(t, http.StatusServiceUnavailable, path(id))
 		w.do(t, http.StatusNoContent, http.MethodDelete, path(id), nil)
 	})

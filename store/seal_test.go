@@ -97,6 +97,8 @@ func TestSeal(t *testing.T) {
 		}
 	})
 	t.Run("stays shut elsewhere", func(t *testing.T) {
+		last := len(stored) - 1
+		flipped := stored[:last] + string([]byte{stored[last] ^ 1})
 		elsewhere := strings.Replace(sealedID, "01JD", "01JE", 1)
 		for name, o := range map[string]struct {
 			keyring *Keyring
@@ -110,7 +112,7 @@ func TestSeal(t *testing.T) {
 			"with another key":             {mustKeyring(t, testKey('b')), sealedID, 7, stored, gather.CodeProxyConfigurationError, "--secret-key lacks"},
 			"as another item":              {keyring, sealedID, 8, stored, gather.CodeProxyInternalError, "belongs to another item"},
 			"in another aggregation":       {keyring, elsewhere, 7, stored, gather.CodeProxyInternalError, "belongs to another item"},
-			"with a bit changed":           {keyring, sealedID, 7, stored[:len(stored)-1] + "?", gather.CodeProxyInternalError, "was changed"},
+			"with a bit changed":           {keyring, sealedID, 7, flipped, gather.CodeProxyInternalError, "was changed"},
 			"cut off":                      {keyring, sealedID, 7, stored[:len(stored)-40], gather.CodeProxyInternalError, "was changed"},
 			"cut off in the key's id":      {keyring, sealedID, 7, stored[:requestAt(stored)+len(sealedPrefix)+3], gather.CodeProxyInternalError, "is cut off"},
 			"with nothing after the id":    {keyring, sealedID, 7, stored[:requestAt(stored)+len(sealedPrefix)+8], gather.CodeProxyInternalError, "was changed"},
@@ -139,20 +141,23 @@ func TestSeal(t *testing.T) {
 }
 
 // FuzzSeal_open finds stored requests that crash, or that open although they are not
-// what was sealed.
+// what was sealed. That is the same request in all processes of a run, under other nonces.
 func FuzzSeal_open(f *testing.F) {
 	keyring := mustKeyring(f, testKey('a'), testKey('b'))
-	_, stored := sealedRequest(f, keyring, sealedID, 7)
+	request, stored := sealedRequest(f, keyring, sealedID, 7)
 	genuine := stored[requestAt(stored):]
 	for _, seed := range []string{stored, stored[:len(stored)-20], "1\n2\n3\n" + sealedPrefix, "\n\n\n" + genuine, "1\n{\n3\n{}", sealedPrefix, ""} {
 		f.Add(seed, 7)
 	}
 	f.Add(stored, 8)
 	f.Fuzz(func(t *testing.T, text string, index int) {
-		_, why := opened(keyring, sealedID, index, text)
-		body := text[requestAt(text):]
-		if why == nil && strings.HasPrefix(body, sealedPrefix) && (body != genuine || index != 7) {
-			t.Errorf("%q opens as item %d", text, index)
+		got, why := opened(keyring, sealedID, index, text)
+		sealed := strings.HasPrefix(text[requestAt(text):], sealedPrefix)
+		if sealed && why == nil && (!reflect.DeepEqual(&got, request) || index != 7) {
+			t.Errorf("%q opens as item %d: %+v", text, index, got)
+		}
+		if text == stored && index == 7 && why != nil {
+			t.Errorf("what was sealed does not open: %+v", why)
 		}
 	})
 }

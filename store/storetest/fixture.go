@@ -29,6 +29,8 @@ type fixture struct {
 	rdb    redis.UniversalClient
 	timing store.Timing
 	store  *store.Store
+	// cleanup has a function called when the test ends.
+	cleanup func(func())
 
 	interceptor *interceptor // nil before the first interception
 }

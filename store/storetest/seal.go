@@ -24,6 +24,7 @@ func (f *fixture) sealing(keys ...string) *fixture {
 	f.check("keyring", err)
 	other := *f
 	other.store = store.NewWith(f.rdb, f.timing).SealWith(keyring)
+	f.cleanup(other.store.Close)
 	return &other
 }
 

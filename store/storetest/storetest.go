@@ -97,7 +97,7 @@ func (s suite) newFixture(tb testing.TB, timing store.Timing) *fixture {
 	ctx, cancel := context.WithTimeout(tb.Context(), limit)
 	tb.Cleanup(cancel)
 	rdb := s.newRedis(tb)
-	f := &fixture{T: tb, ctx: ctx, rdb: rdb, timing: timing, store: store.NewWith(rdb, timing)}
+	f := &fixture{T: tb, ctx: ctx, rdb: rdb, timing: timing, store: store.NewWith(rdb, timing), cleanup: tb.Cleanup}
 	tb.Cleanup(f.store.Close)
 	return f
 }
