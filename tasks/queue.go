@@ -97,6 +97,9 @@ var errNotWoken = errors.New("not woken")
 // wake-up could overtake the tasks, it is left to the caller, as it is where Redis
 // does not know the script.
 func (q *Queue) leave(ctx context.Context, queue string, calls []scriptCall) (replies []*redis.Cmd, woken error) {
+	if len(calls) == 0 { // every seat was given up: the context had ended before asynq's calls
+		return nil, errNotWoken
+	}
 	replies = make([]*redis.Cmd, len(calls))
 	woken = errNotWoken
 	_, cluster := q.rdb.(*redis.ClusterClient)
