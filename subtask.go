@@ -70,10 +70,20 @@ func (t *Subtask) Each() ([]Subtask, error) {
 	return list, nil
 }
 
+// Room is what a worker that takes up an aggregation can fetch of it itself.
+type Room struct {
+	// Items is how many, at most.
+	Items int
+	// Holder is who claims them; see [Claim].
+	Holder string
+}
+
 // Plan is what a worker that takes up an aggregation has to do.
 type Plan struct {
 	// Lane is the queue that the subtasks go to.
 	Lane Lane
+	// Claims are the items that the worker itself has now.
+	Claims []Claim
 	// Subtasks are all that wait for a worker now; the rest follow as results come in.
 	Subtasks []Subtask
 	// DeadlineIn is the time left until the deadline.

@@ -37,7 +37,7 @@ func begun(b *testing.B, s *store.Store, n int) (id string, handedOut []gather.S
 	if err != nil {
 		b.Fatal(err)
 	}
-	plan, err := s.Begin(b.Context(), agg.ID)
+	plan, err := s.Begin(b.Context(), agg.ID, gather.Room{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func mustCreate(t *testing.T, s *store.Store, spec *gather.Spec) string {
 
 func mustBegin(t *testing.T, s *store.Store, id string) {
 	t.Helper()
-	if plan, err := s.Begin(t.Context(), id); err != nil || plan == nil {
+	if plan, err := s.Begin(t.Context(), id, gather.Room{}); err != nil || plan == nil {
 		t.Fatalf("begin: %+v, %v", plan, err)
 	}
 }

@@ -11,25 +11,45 @@ import (
 	"gather"
 )
 
-// Begin takes up an aggregation and returns the subtasks to enqueue; done again,
-// it returns the same. It returns nil if there is nothing to run.
-func (s *Store) Begin(ctx context.Context, id string) (*gather.Plan, error) {
+// Begin takes up the aggregation, and claims items for the room that there is. It
+// returns nil if there is nothing to run. It may be called again: all that waits for a
+// worker then is handed out once more, and the holder's own claims if it has any.
+func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather.Plan, error) {
 	if !validID(id) {
 		return nil, nil
 	}
-	reply, err := s.run(ctx, beginScript, id, s.uncapped()).Slice()
+	reply, err := s.run(ctx, beginScript, id, s.uncapped(), s.timing.ClaimSlack.Milliseconds(), room.Items, room.Holder).Slice()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, unavailable(ctx, "begin", id, err)
 	}
-	return &gather.Plan{
+	claims, _ := reply[3].([]any)
+	plan := &gather.Plan{
 		Lane:       gather.Lane(text(reply[0])),
 		DeadlineIn: milliseconds(reply[1]),
-		Subtasks:   subtasks(reply[2:]),
-	}, nil
+		Subtasks:   subtasks(reply[4:]),
+	}
+	requests := s.keyring.opener(id)
+	for ; len(claims) >= claimFields; claims = claims[claimFields:] {
+		claim := gather.Claim{
+			Subtask:    gather.Subtask{Index: int(integer(claims[0])), Start: int(integer(claims[1]))},
+			Holder:     room.Holder,
+			Lane:       plan.Lane,
+			Run:        int(integer(reply[2])),
+			DeadlineIn: plan.DeadlineIn,
+			Attempts:   1,
+			SinceFirst: milliseconds(claims[3]),
+		}
+		claim.Request, claim.Unreadable = requests.open(claim.Index, text(claims[2]))
+		plan.Claims = append(plan.Claims, claim)
+	}
+	return plan, nil
 }
+
+// claimFields is how many fields begin.lua returns of each claim.
+const claimFields = 4
 
 // Claim claims subtasks for one attempt each. Whoever holds a claim passes it for
 // the next attempt; all others name the subtask alone. It leaves out those that need

@@ -54,7 +54,7 @@ func BenchmarkStore_Seal(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			plan, err := s.Begin(b.Context(), agg.ID)
+			plan, err := s.Begin(b.Context(), agg.ID, gather.Room{})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -23,13 +23,13 @@ const keepInterval = time.Second
 // ready when it has all.
 func (s *Server) fetchBatch(ctx context.Context, id string, batch gather.Subtask, ready func()) error {
 	b := &batchRun{server: s, id: id, holder: rand.Text(), ready: ready}
-	err := b.start(ctx, batch)
+	err := b.startAll(ctx, batch)
 	ready()
 	b.items.Wait()
 	return errors.Join(err, b.handedBack)
 }
 
-// batchRun is one delivery of a batch.
+// batchRun is one delivery of a batch, or of a run task with its items.
 type batchRun struct {
 	server *Server
 	id     string
@@ -42,8 +42,8 @@ type batchRun struct {
 	handedBack error // the last reason why an item has to be delivered again
 }
 
-// start starts the items one after the other.
-func (b *batchRun) start(ctx context.Context, batch gather.Subtask) error {
+// startAll starts the items of a batch one after the other.
+func (b *batchRun) startAll(ctx context.Context, batch gather.Subtask) error {
 	held := 1
 	defer func() { b.server.slots.release(held) }()
 	items, err := batch.Each()
@@ -72,11 +72,16 @@ func (b *batchRun) start(ctx context.Context, batch gather.Subtask) error {
 		for _, claim := range claims {
 			if claim != nil {
 				held--
-				b.items.Go(func() { b.fetch(ctx, claim) })
+				b.start(ctx, claim)
 			}
 		}
 	}
 	return nil
+}
+
+// start starts one item in a slot of its own. Its result is expected.
+func (b *batchRun) start(ctx context.Context, claim *gather.Claim) {
+	b.items.Go(func() { b.fetch(ctx, claim) })
 }
 
 // acquire waits for one slot. Meanwhile it keeps the watchdog from giving the items to

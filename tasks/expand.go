@@ -2,27 +2,76 @@ package tasks
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/hibiken/asynq"
+
+	"gather"
 )
 
-// expand takes up an aggregation: it enqueues the first of its subtasks. Run
-// twice, it enqueues the same.
+// mostHere is how many items a worker fetches with the run task that brought them.
+const mostHere = 16
+
+// expand takes up an aggregation: as far as there is room it fetches the first of the
+// items itself, and it enqueues the others. Run twice, it enqueues the same.
 func (s *Server) expand(ctx context.Context, task *asynq.Task) error {
 	var payload runPayload
 	if err := json.Unmarshal(task.Payload(), &payload); err != nil {
 		return fmt.Errorf("payload of %s: %w: %w", task.Type(), err, asynq.RevokeTask)
 	}
-	return s.begin(ctx, payload.Aggregation)
+	id := payload.Aggregation
+	ctx, leave := s.inflight.enter(ctx, id)
+	defer leave()
+	room := gather.Room{Items: s.room(), Holder: rand.Text()}
+	plan, err := s.begin(ctx, id, room)
+	if err != nil || plan == nil {
+		s.slots.release(room.Items)
+		return err
+	}
+	s.slots.release(room.Items - len(plan.Claims))
+	here := &batchRun{server: s, id: id}
+	for range plan.Claims {
+		s.results.expect(id)
+	}
+	for i := range plan.Claims {
+		here.start(ctx, &plan.Claims[i])
+	}
+	err = s.queue.fetch(ctx, id, plan.Lane, plan.Subtasks)
+	here.items.Wait()
+	return errors.Join(err, here.handedBack)
 }
 
-func (s *Server) begin(ctx context.Context, id string) error {
-	plan, err := s.store.Begin(ctx, id)
+// room takes slots for items that are fetched here, and returns how many. It leaves
+// enough for those that wait in the queues of small aggregations already, and takes none
+// where the worker stops.
+func (s *Server) room() int {
+	if s.intake.isClosed() {
+		return 0
+	}
+	return s.slots.tryAcquireBeyond(s.intake.waiting(), mostHere)
+}
+
+// begin moves the aggregation to running. It returns nil if there is nothing to run.
+func (s *Server) begin(ctx context.Context, id string, room gather.Room) (plan *gather.Plan, err error) {
+	err = persist(ctx, claimTimeout, func(ctx context.Context) error {
+		plan, err = s.store.Begin(ctx, id, room)
+		return err
+	})
+	if err != nil || plan == nil {
+		return nil, err
+	}
+	s.watchdog.lookAfter(plan.DeadlineIn)
+	return plan, nil
+}
+
+// enqueue hands all that waits of the aggregation to the queue.
+func (s *Server) enqueue(ctx context.Context, id string) error {
+	plan, err := s.begin(ctx, id, gather.Room{})
 	if err != nil || plan == nil {
 		return err
 	}
-	s.watchdog.lookAfter(plan.DeadlineIn)
 	return s.queue.fetch(ctx, id, plan.Lane, plan.Subtasks)
 }

@@ -161,6 +161,20 @@ func (in *intake) holdsTasks() bool {
 	return in.holdsAny()
 }
 
+// waiting is how many tasks wait for slots in the queues of small aggregations, as far as
+// is known here.
+func (in *intake) waiting() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := 0
+	for name, q := range in.queues {
+		if isFetch(name) && !isBulk(name) {
+			n += q.expected
+		}
+	}
+	return n
+}
+
 // holdsAny is holdsTasks for who holds in.mu.
 func (in *intake) holdsAny() bool {
 	for _, q := range in.queues {

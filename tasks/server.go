@@ -30,7 +30,7 @@ const (
 
 // Store is what running an aggregation needs of the store.
 type Store interface {
-	Begin(ctx context.Context, id string) (*gather.Plan, error)
+	Begin(ctx context.Context, id string, room gather.Room) (*gather.Plan, error)
 	Claim(ctx context.Context, id string, wanted []gather.Claim) ([]gather.Claim, error)
 	Keep(ctx context.Context, id string, items []gather.Subtask) (int, error)
 	Release(ctx context.Context, id string, c *gather.Claim, delay time.Duration) error
@@ -103,7 +103,7 @@ func NewServer(o Options) *Server {
 	s.claims.others = s.intake.others
 	s.intake.name, s.queue.name, s.queue.onWake = o.Worker, o.Worker, s.intake.expect
 	s.watchdog = &watchdog{
-		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.begin, log: o.Logger,
+		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.enqueue, log: o.Logger,
 		inspector: asynq.NewInspectorFromRedisClient(rdb), woken: make(chan struct{}, 1),
 	}
 	s.handlers, s.handBack = context.WithCancel(context.Background())

@@ -39,7 +39,7 @@ func newMemory(items int, plan ...gather.Subtask) *memory {
 	}
 }
 
-func (m *memory) Begin(context.Context, string) (*gather.Plan, error) {
+func (m *memory) Begin(context.Context, string, gather.Room) (*gather.Plan, error) {
 	return &gather.Plan{Lane: "default-bulk", Subtasks: m.plan, DeadlineIn: time.Hour}, nil
 }
 

@@ -51,10 +51,13 @@ func (s *slots) acquire(ctx context.Context, stop <-chan struct{}) error {
 }
 
 // tryAcquire takes as many as are free, up to n, and returns how many.
-func (s *slots) tryAcquire(n int) int {
+func (s *slots) tryAcquire(n int) int { return s.tryAcquireBeyond(0, n) }
+
+// tryAcquireBeyond is tryAcquire that leaves the given number free, for others.
+func (s *slots) tryAcquireBeyond(others, n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := min(n, s.left)
+	got := max(0, min(n, s.left-others))
 	s.left -= got
 	return got
 }
@@ -67,6 +70,9 @@ func (s *slots) free() bool {
 }
 
 func (s *slots) release(n int) {
+	if n == 0 {
+		return
+	}
 	s.mu.Lock()
 	s.left += n
 	close(s.freed)

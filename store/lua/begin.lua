@@ -1,8 +1,10 @@
--- Takes up a queued aggregation and hands out its first items. Done again, it
--- hands out the same: all that wait for a worker, in input order.
--- ARGV: most items in flight without a cap.
+-- Takes up a queued aggregation and hands out its first items: some of them to the
+-- caller itself, claimed, if they are no batches, and the rest to the queue. Done again,
+-- it hands out the same: to the holder of claims those, in case their reply was lost, and
+-- to the queue all that wait for a worker, in input order.
+-- ARGV: most items in flight without a cap, slack in ms (claim.lua), most items to claim, their holder.
 -- Returns nil if there is nothing to run, else
--- { lane, ms until the deadline, subtasks … }.
+-- { lane, ms until the deadline, run, { index, start, stored request, ms since the first attempt of each claim }, subtasks … }.
 local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane")
 local status, retries = m[1], tonumber(m[2])
 if status ~= "queued" and status ~= "running" then
@@ -13,12 +15,67 @@ if status == "queued" then
   redis.call("HSET", meta, "status", "running")
   redis.call("HSETNX", meta, "started", int(now))
 end
+local most, holder = tonumber(ARGV[3]), ARGV[4]
+local claims = {}
+
+local function add_claim(index, start, request, since_first)
+  claims[#claims + 1] = tonumber(index)
+  claims[#claims + 1] = start
+  claims[#claims + 1] = request
+  claims[#claims + 1] = since_first
+end
+
+-- Claims the first of the items, which nobody has had in this run. Returns the others.
+local function claim(indexes)
+  local mine, others = {}, {}
+  for i, index in ipairs(indexes) do
+    if i <= most then
+      mine[i] = index
+    else
+      others[i - most] = index
+    end
+  end
+  local fields, ends = {}, {}
+  local start = first_start(retries)
+  local standing = format_standing(start, 1, now, holder)
+  for i, request in ipairs(redis.call("HMGET", requests, unpack(mine))) do
+    fields[2 * i - 1], fields[2 * i] = mine[i], standing
+    ends[2 * i - 1], ends[2 * i] = int(now + timeout_of(request) + tonumber(ARGV[2])), mine[i]
+    add_claim(mine[i], start, request, 0)
+  end
+  redis.call("HSET", progress, unpack(fields))
+  redis.call("ZADD", claimed, unpack(ends))
+  return others
+end
+
+-- Finds what an earlier call has claimed for the same holder.
+local function find_claims()
+  local indexes = redis.call("ZRANGE", claimed, 0, -1)
+  for from = 1, #indexes, CHUNK do
+    local part = chunk(indexes, from)
+    for i, standing in ipairs(redis.call("HMGET", progress, unpack(part))) do
+      local start, attempts, first, held_by = parse_standing(standing, retries)
+      if held_by == holder and attempts == 1 then
+        add_claim(part[i], start, redis.call("HGET", requests, part[i]), now - first)
+      end
+    end
+  end
+end
+
 local bounds = handing_out(tonumber(ARGV[1]))
-local indexes, wait_already = hand_out(now, bounds)
-local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now }
+local indexes, wait_already = take_to_do(bounds)
+if most > 0 and bounds.batch == 1 then
+  if status == "running" then
+    find_claims()
+  elseif #indexes > 0 then
+    indexes = claim(indexes)
+  end
+end
+hand_out(now, indexes)
 if wait_already > 0 then
   indexes = redis.call("ZRANGE", waiting, 0, -1)
   table.sort(indexes, function(a, b) return tonumber(a) < tonumber(b) end)
 end
+local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now, retries, claims }
 add_subtasks(reply, indexes, retries, bounds.batch)
 return reply

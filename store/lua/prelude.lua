@@ -156,7 +156,7 @@ local function add_subtasks(reply, indexes, retries, batch)
   end
 end
 
--- The fields of the meta hash that hand_out needs, and how many items of the
+-- The fields of the meta hash that take_to_do needs, and how many items of the
 -- aggregation may be in flight if it has no cap of its own.
 local function handing_out(uncapped)
   local m = redis.call("HMGET", meta, "window", "batch")
@@ -168,24 +168,28 @@ local function handing_out(uncapped)
   return { window = window, step = step, batch = batch }
 end
 
--- Hands out as many of the items to do as the window has room for, once there is
--- room for a step of them: they wait for a worker now. Returns their indexes, and how
--- many have been waiting before. A batch is handed out whole, so that its number is used
--- once in a run.
-local function hand_out(now, bounds)
+-- Takes as many of the items to do as the window has room for, once there is room for
+-- a step of them. Returns their indexes, and how many wait for a worker already. A batch
+-- is taken whole, so that its number is used once in a run.
+local function take_to_do(bounds)
   local wait_already = redis.call("ZCARD", waiting)
   local room = bounds.window - wait_already - redis.call("ZCARD", claimed)
   if room < bounds.step then
     return {}, wait_already
   end
   local indexes = redis.call("LPOP", todo, int(room)) or {}
-  local rest = redis.call("LINDEX", todo, 0)
-  if rest and bounds.batch > 1 then
+  local rest = bounds.batch > 1 and redis.call("LINDEX", todo, 0)
+  if rest then
     local number = math.floor(rest / bounds.batch)
     while #indexes > 0 and math.floor(indexes[#indexes] / bounds.batch) == number do
       redis.call("LPUSH", todo, table.remove(indexes))
     end
   end
+  return indexes, wait_already
+end
+
+-- Hands the items out: they wait for a worker now.
+local function hand_out(now, indexes)
   for from = 1, #indexes, CHUNK do
     local entries = {}
     for _, index in ipairs(chunk(indexes, from)) do
@@ -194,7 +198,6 @@ local function hand_out(now, bounds)
     end
     redis.call("ZADD", waiting, unpack(entries))
   end
-  return indexes, wait_already
 end
 
 -- Ends the aggregation with the given status ("" = what the counts say): what

@@ -63,7 +63,9 @@ if redis.call("HLEN", results) == tonumber(m[3]) then
 end
 if redis.call("EXISTS", todo) == 1 then
   local bounds = handing_out(tonumber(ARGV[1]))
-  add_subtasks(reply, hand_out(now_ms(), bounds), tonumber(m[2]), bounds.batch)
+  local indexes = take_to_do(bounds)
+  hand_out(now_ms(), indexes)
+  add_subtasks(reply, indexes, tonumber(m[2]), bounds.batch)
 end
 tell_followers()
 return reply

@@ -50,7 +50,8 @@ if redis.call("HLEN", results) == tonumber(redis.call("HGET", meta, "total")) th
   return { redis.call("HGET", meta, "status"), lane, redis.call("PTTL", meta), 0 }
 end
 local bounds = handing_out(tonumber(ARGV[1]))
-local next_items = hand_out(now, bounds)
+local next_items = take_to_do(bounds)
+hand_out(now, next_items)
 add_subtasks(reply, lost, retries, bounds.batch)
 add_subtasks(reply, next_items, retries, bounds.batch)
 reply[4] = (#reply - 4) / 5

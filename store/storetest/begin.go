@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"gather"
 )
@@ -51,12 +52,77 @@ func (s suite) begin(t *testing.T) {
 		canceled := f.create(specOf(1)).ID
 		f.cancel(canceled)
 		for name, id := range map[string]string{"unknown": unknownID, "canceled": canceled, "finished": f.finished(1)} {
-			if plan, err := f.store.Begin(f.ctx, id); plan != nil || err != nil {
+			if plan, err := f.store.Begin(f.ctx, id, gather.Room{}); plan != nil || err != nil {
 				f.Errorf("%s: %+v, %v", name, plan, err)
 			}
 		}
 		if keys := f.keys(unknownID); len(keys) > 0 {
 			f.Errorf("keys %q", keys)
+		}
+	})
+	s.test(t, "claims as many as there is room for", func(f *fixture) {
+		id := f.create(longSpec(5, 5)).ID
+		plan := f.beginWith(id, gather.Room{Items: 2, Holder: theHolder})
+		if got := indexesOf(claimedBy(plan)); !slices.Equal(got, []int{0, 1}) || !slices.Equal(indexesOf(plan.Subtasks), []int{2, 3, 4}) {
+			f.Fatalf("claimed %v, and handed out %v", got, indexesOf(plan.Subtasks))
+		}
+		for i, claim := range plan.Claims {
+			if claim.Index != i || claim.Start != 1 || claim.Holder != theHolder || claim.Lane != "default" || claim.Run != 0 ||
+				claim.DeadlineIn <= 0 || claim.Request.URL != urlOf(i) || claim.Attempts != 1 || claim.SinceFirst != 0 {
+				f.Errorf("claim %+v", claim)
+			}
+			f.refuses("claimed with the beginning", id, claim.Subtask)
+		}
+		if again := f.claimAgain(id, plan.Claims[0]); len(again) != 1 || again[0].Attempts != 2 {
+			f.Errorf("the holder's second claim %+v", again)
+		}
+		f.age(id, 2*time.Hour)
+		lost := indexesOf(f.look(id).Lost)
+		slices.Sort(lost)
+		if !slices.Equal(lost, []int{0, 1}) {
+			f.Errorf("lost %v", lost)
+		}
+	})
+	s.test(t, "done again gives a holder its claims again, and nobody else", func(f *fixture) {
+		id := f.create(specOf(3)).ID
+		room := gather.Room{Items: 3, Holder: theHolder}
+		f.beginWith(id, room)
+		f.record(id, succeeded(1))
+		if again := f.beginWith(id, room); !slices.Equal(indexesOf(claimedBy(again)), []int{0, 2}) || again.Claims[0].Attempts != 1 {
+			f.Errorf("the holder got %+v", again)
+		}
+		if other := f.beginWith(id, gather.Room{Items: 3, Holder: "another"}); len(other.Claims)+len(other.Subtasks) > 0 {
+			f.Errorf("another got %+v", other)
+		}
+		f.release(id, gather.Subtask{Index: 0, Start: 1}, time.Hour)
+		if again := f.beginWith(id, room); !slices.Equal(indexesOf(claimedBy(again)), []int{2}) {
+			f.Errorf("the holder of one claim got %+v", again.Claims)
+		}
+	})
+	s.test(t, "claims within the cap", func(f *fixture) {
+		id := f.create(cappedSpec(4, 2)).ID
+		plan := f.beginWith(id, gather.Room{Items: 4, Holder: theHolder})
+		if len(plan.Claims) != 2 || len(plan.Subtasks) > 0 {
+			f.Fatalf("%+v", plan)
+		}
+		if next := f.record(id, succeeded(1)).Next; !slices.Equal(indexesOf(next), []int{2}) {
+			f.Errorf("next %v", indexesOf(next))
+		}
+	})
+	s.test(t, "claims nothing of batches", func(f *fixture) {
+		if plan := f.beginWith(f.create(specOf(640)).ID, gather.Room{Items: 4, Holder: theHolder}); len(plan.Claims) > 0 || len(plan.Subtasks) != 64 {
+			f.Errorf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
+		}
+	})
+	s.test(t, "claims what a retry runs again", func(f *fixture) {
+		id := f.finished(4, 1, 3)
+		f.retry(id)
+		plan := f.beginWith(id, gather.Room{Items: 1, Holder: theHolder})
+		if len(plan.Claims) != 1 || !slices.Equal(indexesOf(plan.Subtasks), []int{3}) {
+			f.Fatalf("%+v", plan)
+		}
+		if claim := plan.Claims[0]; claim.Index != 1 || claim.Start != 1_000_001 || claim.Run != 1 || claim.Attempts != 1 {
+			f.Errorf("claim %+v", claim)
 		}
 	})
 	s.test(t, "never exceeds the cap, and goes on in input order", func(f *fixture) {

@@ -75,12 +75,28 @@ func (f *fixture) finished(n int, failedItems ...int) (id string) {
 
 func (f *fixture) begin(id string) *gather.Plan {
 	f.Helper()
-	plan, err := f.store.Begin(f.ctx, id)
+	return f.beginWith(id, gather.Room{})
+}
+
+func (f *fixture) beginWith(id string, room gather.Room) *gather.Plan {
+	f.Helper()
+	plan, err := f.store.Begin(f.ctx, id, room)
 	f.check("begin", err)
 	if plan == nil {
 		f.Fatalf("begin %s: nothing to run", id)
 	}
 	return plan
+}
+
+// claimedBy is what a plan's claims are on, in input order.
+func claimedBy(plan *gather.Plan) []gather.Subtask {
+	var list []gather.Subtask
+	for _, claim := range plan.Claims {
+		claim.Fetch = "GET " + claim.Request.URL
+		list = append(list, claim.Subtask)
+	}
+	slices.SortFunc(list, func(a, b gather.Subtask) int { return a.Index - b.Index })
+	return list
 }
 
 // theHolder makes the suite's claims, where a test does not name another.

@@ -77,13 +77,15 @@ func subtaskOf(a *model, t *rapid.T) gather.Subtask {
 // Begin takes one up, again or for the first time.
 func (m *machine) Begin(t *rapid.T) {
 	a := m.touch(t)
-	plan, err := m.store.Begin(m.ctx, a.id)
+	room := gather.Room{Items: rapid.IntRange(0, 3).Draw(t, "room"), Holder: theHolder}
+	plan, err := m.store.Begin(m.ctx, a.id, room)
 	m.check("begin", err)
-	want, runs := a.begin()
+	wantClaims, want, runs := a.begin(room.Items)
 	if runs != (plan != nil) {
 		m.Fatalf("begin: %+v, want %t", plan, runs)
 	}
 	if runs {
+		m.handedOut("begin, to the holder", a, claimedBy(plan), wantClaims)
 		m.handedOut("begin", a, plan.Subtasks, want)
 	}
 }

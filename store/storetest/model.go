@@ -66,19 +66,30 @@ func (m *model) age(d time.Duration) {
 	}
 }
 
-func (m *model) begin() (waiting []int, runs bool) {
+// begin is for the holder of all claims.
+func (m *model) begin(room int) (claims, waiting []int, runs bool) {
 	if !m.unfinished() {
-		return nil, false
+		return nil, nil, false
 	}
+	first := m.status == gather.StatusQueued
 	m.status = gather.StatusRunning
-	m.handOut()
-	for i, item := range m.flight {
-		if !item.claimed {
-			waiting = append(waiting, i)
+	handedOut := m.handOut()
+	if first {
+		for _, i := range handedOut[:min(room, len(handedOut))] {
+			m.claim(gather.Subtask{Index: i, Start: m.firstStart()}, 0)
 		}
 	}
+	for i, item := range m.flight {
+		switch {
+		case !item.claimed:
+			waiting = append(waiting, i)
+		case room > 0 && item.attempts == 1:
+			claims = append(claims, i)
+		}
+	}
+	slices.Sort(claims)
 	slices.Sort(waiting)
-	return waiting, true
+	return claims, waiting, true
 }
 
 // under is the item if it is in flight under the subtask's start.

@@ -134,7 +134,7 @@ func (f *fixture) nothing(id string) {
 			f.Errorf("%s of %q: %v", name, id, err)
 		}
 	}
-	if plan, err := f.store.Begin(f.ctx, id); plan != nil || err != nil {
+	if plan, err := f.store.Begin(f.ctx, id, gather.Room{}); plan != nil || err != nil {
 		f.Errorf("begin of %q: %+v, %v", id, plan, err)
 	}
 	if claims, err := f.store.Claim(f.ctx, id, []gather.Claim{{Subtask: item, Holder: theHolder}}); len(claims) > 0 || err != nil {

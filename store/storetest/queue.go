@@ -42,7 +42,7 @@ func (q *queue) run(id string) error {
 
 // expand does what a worker does with a run task.
 func (q *queue) expand(id string) error {
-	plan, err := q.f.store.Begin(q.f.ctx, id)
+	plan, err := q.f.store.Begin(q.f.ctx, id, gather.Room{})
 	if err != nil || plan == nil {
 		return err
 	}
