@@ -19,12 +19,15 @@ import (
 // they run with make chaos alone, one after the other. Each ends with a line of the
 // table in docs/reliability.md.
 
-// inChaos tells that this is make chaos.
-var inChaos = os.Getenv("GATHER_CHAOS") != ""
+// soakLength is not empty in make soak, and inChaos tells that this is it or make chaos.
+var (
+	soakLength = os.Getenv("GATHER_SOAK")
+	inChaos    = os.Getenv("GATHER_CHAOS") != "" || soakLength != ""
+)
 
 func chaos(t *testing.T) {
 	t.Helper()
-	if !inChaos {
+	if os.Getenv("GATHER_CHAOS") == "" {
 		t.Skip("takes minutes; runs with make chaos")
 	}
 	ownRedis(t)
@@ -85,33 +88,40 @@ type load struct {
 	t     *testing.T
 	up    *counter
 	bases []string // addresses of the APIs
-	items int      // of each aggregation
+	sizes []int    // of the aggregations, in turn
 	more  object   // what else a spec has
+	// keyless sends POSTs without an Idempotency-Key, which Redis would keep for a day.
+	keyless bool
 
 	clients sync.WaitGroup
 	stop    chan struct{} // closed when no more aggregations are to be made
 
 	mu          sync.Mutex
-	wanted      int // aggregations still to be made
+	wanted      int  // aggregations still to be made
+	endless     bool // until finish
 	orders      []*order
 	requests    int
 	hung        int
 	refused     int
 	slowRefusal time.Duration // the slowest of the refusals
 	faults      []time.Time   // when processes were killed
+	told        bool          // the story of a late item
 }
 
 // order is an aggregation that a client wants.
 type order struct {
 	prefix   string // of the paths of its items
+	items    int
+	cancel   bool   // once it was accepted
 	id       string // "" until it was accepted
 	accepted time.Time
 	end      *aggregation // nil until the client has it
 	ended    time.Time
+	gone     bool // was accepted, and is not there any more
 }
 
-func newLoad(t *testing.T, s *system, up *counter, items int) *load {
-	l := &load{t: t, up: up, items: items, stop: make(chan struct{})}
+func newLoad(t *testing.T, s *system, up *counter, sizes ...int) *load {
+	l := &load{t: t, up: up, sizes: sizes, stop: make(chan struct{})}
 	for _, p := range s.apis {
 		l.bases = append(l.bases, p.address(t))
 	}
@@ -119,12 +129,9 @@ func newLoad(t *testing.T, s *system, up *counter, items int) *load {
 }
 
 // run has clients make aggregations one after the other, each until it has the
-// answer, until so many were made, or finish is called for 0.
+// answer, until so many were made; with 0, until finish.
 func (l *load) run(clients, aggregations int) {
-	l.wanted = aggregations
-	if aggregations == 0 {
-		l.wanted = 1 << 30
-	}
+	l.wanted, l.endless = aggregations, aggregations == 0
 	for i := range clients {
 		c := l.newCaller(i)
 		l.clients.Go(func() {
@@ -144,23 +151,36 @@ func (l *load) next() *order {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.wanted == 0 {
+	if l.wanted == 0 && !l.endless {
 		return nil
 	}
 	l.wanted--
-	o := &order{prefix: "/" + strconv.Itoa(len(l.orders)) + "-"}
+	n := len(l.orders)
+	o := &order{prefix: "/" + strconv.Itoa(n) + "-", items: l.sizes[n%len(l.sizes)]}
 	l.orders = append(l.orders, o)
 	return o
 }
 
-// finish makes no more aggregations, and waits for those that were made.
+// finish waits for the clients. Where they would go on for ever, they make no more
+// aggregations.
 func (l *load) finish() {
-	select {
-	case <-l.stop:
-	default:
+	if l.endless {
+		l.endless = false
 		close(l.stop)
 	}
 	l.clients.Wait()
+}
+
+// accepted is the id of an aggregation that was.
+func (l *load) accepted() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.orders {
+		if o.id != "" {
+			return o.id
+		}
+	}
+	return ""
 }
 
 // fault notes that something has gone.
@@ -168,6 +188,18 @@ func (l *load) fault() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.faults = append(l.faults, time.Now())
+}
+
+// endedAll tells whether all aggregations have ended that were accepted before.
+func (l *load) endedAll(before time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.orders {
+		if o.id != "" && o.accepted.Before(before) && o.end == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // ended counts the aggregations whose end a client has seen.
@@ -209,7 +241,7 @@ func (c *caller) ask(clients []*client, method, path string, body any, headers .
 		return a
 	}
 	c.at++
-	time.Sleep(20 * time.Millisecond) // as a client does that is told to come again
+	time.Sleep(100 * time.Millisecond) // as a client does that is told to come again
 	return nil
 }
 
@@ -234,8 +266,8 @@ func isTimeout(err error) bool {
 
 // spec is what the client posts.
 func (l *load) spec(o *order) object {
-	requests := make([]object, l.items)
-	for i, url := range l.up.numbered(o.prefix, l.items) {
+	requests := make([]object, o.items)
+	for i, url := range l.up.numbered(o.prefix, o.items) {
 		requests[i] = object{"url": url, "timeout": chaosTimeout.String()}
 	}
 	spec := object{"requests": requests}
@@ -250,8 +282,12 @@ func (l *load) spec(o *order) object {
 func (c *caller) complete(o *order) {
 	l := c.load
 	deadline := time.Now().Add(chaosPatience)
+	var key []string
+	if !l.keyless {
+		key = append(key, "Idempotency-Key: "+o.prefix)
+	}
 	for o.id == "" && time.Now().Before(deadline) {
-		a := c.ask(c.plain, http.MethodPost, aggregations, l.spec(o), "Idempotency-Key: "+o.prefix)
+		a := c.ask(c.plain, http.MethodPost, aggregations, l.spec(o), key...)
 		if a == nil {
 			continue
 		}
@@ -262,6 +298,9 @@ func (c *caller) complete(o *order) {
 		l.mu.Lock()
 		o.id, o.accepted = decode[aggregation](l.t, a).ID, time.Now()
 		l.mu.Unlock()
+	}
+	if o.cancel {
+		c.ask(c.plain, http.MethodPost, path(o.id, "/cancel"), nil) // 409 where it has ended before
 	}
 	c.await(o, deadline)
 }
@@ -275,9 +314,11 @@ func (c *caller) await(o *order, deadline time.Time) {
 			continue
 		}
 		if a.status == http.StatusNotFound {
+			o.gone = true
 			return
 		}
 		if agg := decode[aggregation](l.t, a); agg.finished() {
+			agg.Results = nil // the counts tell enough, for less memory
 			l.mu.Lock()
 			o.end, o.ended = &agg, time.Now()
 			l.mu.Unlock()
@@ -291,34 +332,48 @@ func (l *load) sum(s *system) *line {
 	l.t.Helper()
 	l.finish()
 	sum := &line{requests: l.requests, hung: l.hung}
+	gone := 0
 	for _, o := range l.orders {
 		if o.id == "" {
 			l.t.Errorf("%s was never accepted", o.prefix)
 			continue
 		}
 		sum.accepted++
-		sum.items += l.items
-		if o.end == nil {
-			sum.lost += l.items
+		sum.items += o.items
+		twice := 0
+		if o.end != nil {
+			twice, o.gone = s.recordedTwice(l.t, o.id)
+		}
+		if o.gone {
+			gone++
+		}
+		if o.gone || o.end == nil {
+			sum.lost += o.items
 			continue
 		}
 		sum.finished++
-		sum.lost += l.items - o.end.Counts.Succeeded
-		sum.twice += s.recordedTwice(l.t, o.id)
+		sum.lost += o.items - o.end.Counts.Succeeded
+		sum.twice += twice
 		sum.recovery = max(sum.recovery, l.recovery(o))
 	}
-	if listed := len(s.listAll(l.t)); listed != sum.accepted {
-		l.t.Errorf("%d aggregations are listed, and %d were accepted", listed, sum.accepted)
+	if listed := len(s.listAll(l.t)); listed != sum.accepted-gone {
+		l.t.Errorf("%d aggregations are listed, and %d were accepted, of which %d are gone", listed, sum.accepted, gone)
 	}
 	sum.sent = l.up.sent()
 	return sum
 }
 
 // recordedTwice counts the results that an aggregation has beyond one an item, in the
-// order in which they were recorded.
-func (c *client) recordedTwice(t *testing.T, id string) (n int) {
+// order in which they were recorded. It may be gone by now.
+func (c *client) recordedTwice(t *testing.T, id string) (n int, gone bool) {
 	t.Helper()
-	a := c.get(t, http.StatusOK, path(id, "/results?follow=true"), ndjson)
+	a, err := c.try(http.MethodGet, path(id, "/results?follow=true"), nil, ndjson)
+	if err == nil && a.status == http.StatusNotFound {
+		return 0, true
+	}
+	if err != nil || a.status != http.StatusOK {
+		t.Fatalf("the results of %s: %+v, %v", id, a, err)
+	}
 	seen := make(map[int]bool)
 	lines := bytes.Split(bytes.TrimSpace(a.body), []byte("\n"))
 	for _, line := range lines[:len(lines)-1] { // the last one is the summary
@@ -328,14 +383,14 @@ func (c *client) recordedTwice(t *testing.T, id string) (n int) {
 		}
 		seen[index] = true
 	}
-	return n
+	return n, false
 }
 
 // recovery is the longest time in which an item of the aggregation waited for others to
 // take it up: from the end of a request that came to nothing to the next one, and for those
 // of which the upstream had not heard yet, from the first fault after their acceptance.
 func (l *load) recovery(o *order) (longest time.Duration) {
-	for _, p := range numberedPaths(o.prefix, l.items) {
+	for _, p := range numberedPaths(o.prefix, o.items) {
 		visits := l.up.visits(p)
 		waited := time.Duration(0)
 		for i := 1; i < len(visits); i++ {
@@ -347,7 +402,8 @@ func (l *load) recovery(o *order) (longest time.Duration) {
 				break
 			}
 		}
-		if waited > chaosRecovery {
+		if waited > chaosRecovery && !l.told {
+			l.told = true // one says enough
 			l.t.Logf("%s%s waited %v: %s", o.id, p, waited, l.story(o, visits))
 		}
 		longest = max(longest, waited)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -52,8 +51,8 @@ func TestChaos_WorkersKilled(t *testing.T) {
 	l.clients.Wait()
 	sum := l.sum(s)
 	sum.hold(t)
-	sum.also("of items that several kills hit")
-	sum.print(t, fmt.Sprintf("1b. the same within %.0f s", took.Seconds()))
+	sum.also("all within %.0f s; of items that several kills hit", took.Seconds())
+	sum.print(t, "1b. the same, sooner than anything recovers")
 }
 
 // killAWorker kills one at random, and starts another.

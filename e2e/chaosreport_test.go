@@ -99,11 +99,8 @@ func printReport() error {
 	return os.WriteFile(file, []byte(before+tableBegin+tableHead+strings.Join(sortedRows(rows), "")+tableEnd+after), 0o600)
 }
 
-// faultOf is what a row is about: the number that it begins with.
-func faultOf(row string) string {
-	number, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), ".")
-	return number
-}
+// faultOf is the first column of a row.
+func faultOf(row string) string { return strings.Split(row, "|")[1] }
 
 func sortedRows(rows []string) []string {
 	return slices.SortedFunc(slices.Values(rows), func(a, b string) int { return strings.Compare(faultOf(a), faultOf(b)) })

@@ -14,6 +14,10 @@ import (
 type counter struct {
 	*httptest.Server
 	delay time.Duration
+	// refuse answers the first request for each item, if it is not nil.
+	refuse http.HandlerFunc
+	// answer answers every request instead, and nothing is kept but their number.
+	answer http.HandlerFunc
 
 	mu    sync.Mutex
 	items map[string][]visit
@@ -38,6 +42,13 @@ func newCounter(tb testing.TB, delay time.Duration) *counter {
 
 // ServeHTTP implements [http.Handler].
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.answer != nil {
+		c.mu.Lock()
+		c.total++
+		c.mu.Unlock()
+		c.answer(w, r)
+		return
+	}
 	p := r.URL.Path
 	c.mu.Lock()
 	n := len(c.items[p])
@@ -49,7 +60,11 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	served := true
 	select {
 	case <-timer.C:
-		ok(w, r)
+		if c.refuse != nil && n == 0 {
+			c.refuse(w, r)
+		} else {
+			ok(w, r)
+		}
 	case <-r.Context().Done():
 		served = false
 	}
@@ -68,8 +83,13 @@ func (c *counter) sent() int {
 // sees waits until so many more requests have arrived than now.
 func (c *counter) sees(tb testing.TB, more int) {
 	tb.Helper()
-	wanted := c.sent() + more
-	within(tb, patience, fmt.Sprintf("the upstream sees %d more requests", more), func() bool { return c.sent() >= wanted })
+	c.saw(tb, c.sent()+more)
+}
+
+// saw waits until so many requests have arrived in all.
+func (c *counter) saw(tb testing.TB, n int) {
+	tb.Helper()
+	within(tb, patience, fmt.Sprintf("the upstream has seen %d requests", n), func() bool { return c.sent() >= n })
 }
 
 // visits are the requests for one path.
