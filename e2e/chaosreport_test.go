@@ -56,7 +56,9 @@ var report struct {
 func (l *line) print(t *testing.T, fault string) {
 	t.Helper()
 	row := l.row(fault)
-	t.Log(row)
+	if inChaos {
+		fmt.Print(row) // at once
+	}
 	if inChaos && !t.Failed() {
 		report.Lock()
 		defer report.Unlock()

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"gather"
+	"gather/internal/redistest"
 )
 
 // off is how much the store's clock shows more than the worker's.
@@ -130,4 +133,32 @@ func TestServer_goesByTheStoresClock(t *testing.T) {
 	if took := time.Since(began); took > off-5*time.Second {
 		t.Errorf("the next attempts came after %v: what is due is told by the worker's clock", took)
 	}
+}
+
+func TestPipelined_ZAddXX_extendsLeasesByTheStoresClock(t *testing.T) {
+	rdb := redis.NewClient(mustOptions(t))
+	t.Cleanup(func() { _ = rdb.Close() })
+	p := newPipelined(rdb)
+	p.clock = &clock{ahead: off}
+	for key, want := range map[string]float64{"asynq:{q}:lease": 230, "asynq:{q}:other": 200} {
+		if err := rdb.ZAdd(t.Context(), key, redis.Z{Member: "id", Score: 100}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		given := []redis.Z{{Member: "id", Score: 200}}
+		if err := p.ZAddXX(t.Context(), key, given...).Err(); err != nil || given[0].Score != 200 {
+			t.Errorf("%s: %v, %v", key, err, given)
+		}
+		if got := rdb.ZScore(t.Context(), key, "id").Val(); got != want {
+			t.Errorf("%s is at %v, want %v", key, got, want)
+		}
+	}
+}
+
+func mustOptions(t *testing.T) *redis.Options {
+	t.Helper()
+	options, err := redis.ParseURL(redistest.Start(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return options
 }
