@@ -32,6 +32,14 @@ test-sentinel: redis-server ## Run the end-to-end tests and the store's behind S
 test-cluster: redis-server ## Run the end-to-end tests on a cluster (make test has the store's).
 	GATHER_E2E_REDIS=cluster go test -race -count=1 -timeout 15m ./e2e/
 
+.PHONY: chaos
+chaos: redis-server ## Break everything that can break, and measure what it costs; CHAOS=Worker for some; DOC=1 writes docs/reliability.md.
+	cd e2e && GATHER_CHAOS=1 GATHER_CHAOS_DOC=$(if $(DOC),../docs/reliability.md) go test -race -count=1 -timeout 60m -run '^(TestChaos_.*$(CHAOS)|Test(Sentinel|Cluster)_Failover$(CHAOS))'
+
+.PHONY: soak
+soak: redis-server ## Run at half of the measured throughput for SOAK (default 10m), and see that memory stays flat; DOC=1 as above.
+	cd e2e && GATHER_SOAK=$(or $(SOAK),10m) GATHER_CHAOS_DOC=$(if $(DOC),../docs/reliability.md) go test -race -count=1 -timeout 120m -run '^TestSoak$$'
+
 .PHONY: redis-server
 redis-server:
 	@scripts/need-redis.sh

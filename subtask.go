@@ -134,6 +134,8 @@ type Worker struct {
 
 // Round is what a watchdog has to look after now.
 type Round struct {
+	// Now is when it was, by the store's clock.
+	Now time.Time
 	// IDs are the aggregations to visit.
 	IDs []string
 	// PutOffTo is the time (ms since the epoch) that their next visits are put off to

@@ -93,12 +93,22 @@ func testFailover(t *testing.T, set *redistest.Set, fail func()) {
 	for i, id := range ids {
 		wantPaths(t, s.finishedWithin(t, survival, id), pathsOf(u, urls[i])...)
 	}
-	t.Logf("all that was under way has ended %v after the failure", time.Since(failed))
+	sum := &line{recovery: time.Since(failed)}
+	t.Logf("all that was under way has ended %v after the failure", sum.recovery)
 	clients.Wait()
 	// Results that no replica had are lost, and their requests sent again.
 	t.Logf("%d requests were sent for %d items", u.count(""), len(u.counts()))
 	creator.stop(t, failed)
-	s.wantAllEnded(t, creator)
+	sum.lost = s.wantAllEnded(t, creator)
+	for _, id := range ids {
+		twice, _ := s.recordedTwice(t, id)
+		sum.twice += twice
+	}
+	sum.accepted = len(ids) + len(creator.accepted)
+	sum.finished, sum.items = sum.accepted-sum.lost, len(ids)*itemsUnderWay+len(creator.accepted)
+	sum.sent, sum.requests = u.count("")+small.count(""), len(creator.accepted)+creator.refused
+	sum.also("503 until %.1f s after it; lost are accepted ones that no replica had", max(0, creator.lastRefused.Sub(failed).Seconds()))
+	sum.print(t, "7. `"+t.Name()+"`")
 }
 
 // creator posts small aggregations one after the other, whatever happens.
@@ -171,7 +181,7 @@ func (k *creator) stop(t *testing.T, failed time.Time) {
 
 // wantAllEnded wants each accepted aggregation to end and to be listed, but for those that the
 // failed master took with it: nothing is left of them, and nothing waits for them for ever.
-func (c *client) wantAllEnded(t *testing.T, k *creator) {
+func (c *client) wantAllEnded(t *testing.T, k *creator) (lost int) {
 	t.Helper()
 	there := make(map[string]bool)
 	for _, id := range k.accepted {
@@ -194,6 +204,7 @@ func (c *client) wantAllEnded(t *testing.T, k *creator) {
 		}
 		return true
 	})
+	return len(k.accepted) - len(there)
 }
 
 // listAll are the ids of all aggregations.

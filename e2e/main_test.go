@@ -41,6 +41,10 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	binDir = dir
 	code := m.Run()
+	if err := printReport(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if err := goleak.Find(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -48,10 +52,11 @@ func run(m *testing.M) int {
 	return code
 }
 
-// build builds the binaries once, with the race detector if the tests have it.
+// build builds the binaries once, with the race detector if the tests have it. The figures of
+// make chaos are those of what is shipped.
 var build = sync.OnceValue(func() error {
 	args := []string{"build", "-o", binDir + string(filepath.Separator)}
-	if raceEnabled {
+	if raceEnabled && !inChaos {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, "gather/cmd/api", "gather/cmd/worker")...)

@@ -41,6 +41,7 @@ func (s *Store) Tick(ctx context.Context, w gather.Worker) (*gather.Round, error
 		return nil, unavailable(ctx, "tick of", w.Name, err)
 	}
 	round := &gather.Round{PutOffTo: integer(reply[0]), Sleep: idleVisits * s.timing.VisitInterval}
+	round.Now = time.UnixMilli(round.PutOffTo).Add(-s.timing.VisitInterval)
 	if next := milliseconds(reply[1]); next >= 0 {
 		round.Sleep = min(next, round.Sleep)
 	}

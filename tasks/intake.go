@@ -206,11 +206,13 @@ func (in *intake) listen(ctx context.Context) {
 
 // EvalSha implements [redis.UniversalClient].
 func (in *intake) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	args = in.clock.correct(keys, args)
 	return in.answer(ctx, keys, func(rdb redis.Cmdable) *redis.Cmd { return rdb.EvalSha(ctx, sha, keys, args...) })
 }
 
 // Eval implements [redis.UniversalClient].
 func (in *intake) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	args = in.clock.correct(keys, args)
 	return in.answer(ctx, keys, func(rdb redis.Cmdable) *redis.Cmd { return rdb.Eval(ctx, script, keys, args...) })
 }
 

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -12,6 +14,7 @@ import (
 type pipelined struct {
 	redis.UniversalClient
 	calls *together[scriptCall, *redis.Cmd]
+	clock *clock // nil where no script has times that matter
 }
 
 // scriptCall makes the call of a script on a client or in a pipeline.
@@ -55,12 +58,23 @@ func (p *pipelined) script(ctx context.Context, call scriptCall) *redis.Cmd {
 
 // EvalSha implements [redis.UniversalClient].
 func (p *pipelined) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	ctx = context.WithoutCancel(ctx)
+	ctx, args = context.WithoutCancel(ctx), p.clock.correct(keys, args)
 	return p.script(ctx, func(c redis.Cmdable) *redis.Cmd { return c.EvalSha(ctx, sha, keys, args...) })
 }
 
 // Eval implements [redis.UniversalClient].
 func (p *pipelined) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	ctx = context.WithoutCancel(ctx)
+	ctx, args = context.WithoutCancel(ctx), p.clock.correct(keys, args)
 	return p.script(ctx, func(c redis.Cmdable) *redis.Cmd { return c.Eval(ctx, script, keys, args...) })
+}
+
+// ZAddXX implements [redis.UniversalClient]. asynq extends leases with it.
+func (p *pipelined) ZAddXX(ctx context.Context, key string, members ...redis.Z) *redis.IntCmd {
+	if p.clock != nil && strings.HasSuffix(key, ":lease") {
+		members = slices.Clone(members)
+		for i := range members {
+			members[i].Score += float64(p.clock.seconds())
+		}
+	}
+	return p.UniversalClient.ZAddXX(ctx, key, members...)
 }

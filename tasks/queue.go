@@ -30,8 +30,13 @@ type Queue struct {
 }
 
 // NewQueue returns a queue on rdb, which the caller closes.
-func NewQueue(rdb redis.UniversalClient) *Queue {
-	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(newPipelined(rdb)), onWake: func(string, int) {}}
+func NewQueue(rdb redis.UniversalClient) *Queue { return newQueue(rdb, nil) }
+
+// newQueue returns a queue whose due times are those of the clock.
+func newQueue(rdb redis.UniversalClient, c *clock) *Queue {
+	p := newPipelined(rdb)
+	p.clock = c
+	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(p), onWake: func(string, int) {}}
 }
 
 // Run enqueues the task that takes up the aggregation.

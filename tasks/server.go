@@ -69,6 +69,7 @@ type Server struct {
 	inflight *inflight
 	watchdog *watchdog
 	intake   *intake
+	clock    *clock
 	asynq    *asynq.Server
 	rdb      redis.UniversalClient
 	log      *slog.Logger
@@ -85,11 +86,12 @@ type Server struct {
 
 // NewServer returns a worker that Start sets to work.
 func NewServer(o Options) *Server {
-	rdb := o.NewClient()
+	rdb, storeClock := o.NewClient(), new(clock)
 	s := &Server{
 		store:       o.Store,
 		fetcher:     o.Fetcher,
-		queue:       NewQueue(rdb),
+		queue:       newQueue(rdb, storeClock),
+		clock:       storeClock,
 		slots:       newSlots(o.Concurrency),
 		inflight:    newInflight(),
 		rdb:         rdb,
@@ -100,11 +102,12 @@ func NewServer(o Options) *Server {
 	}
 	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
 	s.intake = newIntake(rdb, s.slots)
+	s.intake.clock = storeClock
 	s.claims.others = s.intake.others
 	s.intake.name, s.queue.name, s.queue.onWake = o.Worker, o.Worker, s.intake.expect
 	s.watchdog = &watchdog{
 		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.enqueue, log: o.Logger,
-		inspector: asynq.NewInspectorFromRedisClient(rdb), woken: make(chan struct{}, 1),
+		inspector: asynq.NewInspectorFromRedisClient(rdb), clock: storeClock, woken: make(chan struct{}, 1),
 	}
 	s.handlers, s.handBack = context.WithCancel(context.Background())
 	s.asynq = asynq.NewServerFromRedisClient(s.intake, asynq.Config{
@@ -125,6 +128,7 @@ func NewServer(o Options) *Server {
 
 // Start sets the worker to work. It returns at once.
 func (s *Server) Start() error {
+	s.askTime()
 	if err := s.asynq.Start(asynq.HandlerFunc(s.process)); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -134,6 +138,16 @@ func (s *Server) Start() error {
 	s.background.Go(func() { s.store.WatchClosed(ctx, s.inflight.close) })
 	s.background.Go(func() { s.watchdog.run(ctx) })
 	return nil
+}
+
+// askTime asks for the store's time before asynq writes any; later the watchdog hears of it.
+func (s *Server) askTime() {
+	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
+	defer cancel()
+	from := time.Now()
+	if now, err := s.rdb.Time(ctx).Result(); err == nil {
+		s.clock.hear(now, from, time.Now())
+	}
 }
 
 // Stop takes no more tasks, lets those in flight end for the stop timeout, and

@@ -37,6 +37,7 @@ type watchdog struct {
 	inspector *asynq.Inspector
 	begin     func(ctx context.Context, id string) error
 	log       *slog.Logger
+	clock     *clock
 	woken     chan struct{}
 	// visitFrom is the end of the calm after an outage.
 	visitFrom time.Time
@@ -76,11 +77,15 @@ func (w *watchdog) run(ctx context.Context) {
 
 // round visits what is due and returns how long to sleep.
 func (w *watchdog) round(ctx context.Context) time.Duration {
+	from := time.Now()
 	round, err := w.store.Tick(ctx, w.worker)
 	if err != nil {
 		w.report(ctx, "tick", err)
 		w.visitFrom = time.Now().Add(calm)
 		return failedSleep
+	}
+	if !round.Now.IsZero() {
+		w.clock.hear(round.Now, from, time.Now())
 	}
 	if time.Now().Before(w.visitFrom) {
 		return failedSleep // what was due has been put off

@@ -86,6 +86,7 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 	if a.store, err = openStore(ctx, a.rdb, o.SecretKey); err != nil {
 		return nil, err
 	}
+	warn(ctx, a.store, log)
 	a.store.LimitOpen(o.MaxOpen)
 	a.store.WaitReplicas(o.WaitReplicas)
 	if err := a.store.AnnounceKey(ctx); err != nil { // it only helps to find a wrong key early

@@ -149,3 +149,37 @@ func TestRedisLogger(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestNew_warnsOfEviction has API and worker say at their start what /readyz says.
+func TestNew_warnsOfEviction(t *testing.T) {
+	for policy, wanted := range map[string]bool{"noeviction": false, "allkeys-lru": true} {
+		url := redistest.Start(t, "maxmemory-policy "+policy)
+		for name, build := range map[string]func(log *slog.Logger) (stop func(), err error){
+			"api": func(log *slog.Logger) (func(), error) {
+				api, err := NewAPI(t.Context(), mustParse(t, "--redis-url", url), log)
+				return api.Stop, err
+			},
+			"worker": func(log *slog.Logger) (func(), error) {
+				worker, err := NewWorker(t.Context(), &WorkerOptions{Common: Common{RedisURL: url}, WorkerFlags: WorkerFlags{Concurrency: 1, MaxBody: 1 << 10}}, log)
+				if err != nil {
+					return nil, err
+				}
+				if err := worker.Start(); err != nil {
+					return nil, err
+				}
+				return worker.Stop, nil
+			},
+		} {
+			var text bytes.Buffer
+			stop, err := build(slog.New(slog.NewTextHandler(&text, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop()
+			warned := strings.Contains(text.String(), "level=WARN") && strings.Contains(text.String(), "set maxmemory-policy noeviction")
+			if warned != wanted {
+				t.Errorf("%s on a Redis with %s says %q", name, policy, text.String())
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/redis/go-redis/v9"
 
@@ -21,4 +22,16 @@ func openStore(ctx context.Context, rdb redis.UniversalClient, keys []string) (*
 		return nil, err
 	}
 	return s, nil
+}
+
+// warn tells the log which settings of Redis can lose accepted work; /readyz has the same.
+// What starts beside a Redis that has just gone says nothing: the next call finds out.
+func warn(ctx context.Context, s *store.Store, log *slog.Logger) {
+	ready, err := s.Ready(ctx)
+	if err != nil {
+		return
+	}
+	for _, warning := range ready.Warnings {
+		log.WarnContext(ctx, warning)
+	}
 }

@@ -42,6 +42,7 @@ func NewWorker(ctx context.Context, o *WorkerOptions, log *slog.Logger) (*Worker
 		_ = rdb.Close()
 		return nil, err
 	}
+	warn(ctx, st, log)
 	w := &Worker{rdb: rdb, store: st, fetcher: fetcher}
 	w.server = tasks.NewServer(tasks.Options{
 		Worker:      workerName(),

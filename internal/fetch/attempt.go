@@ -97,7 +97,7 @@ func (a *attempt) answer(ctx context.Context, resp *http.Response, h *hop, t *tr
 	}
 	out := a.response(f)
 	out.HTTPStatus, out.ContentType = resp.StatusCode, resp.Header.Get("Content-Type")
-	out.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	out.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), sentAt(resp.Header.Get("Date"), time.Now()))
 	out.Body, out.Truncated = body, truncated
 	return out
 }

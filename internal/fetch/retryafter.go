@@ -10,6 +10,15 @@ import (
 // maxRetryAfter bounds how long a server can make a request wait; no deadline is longer.
 const maxRetryAfter = 24 * time.Hour
 
+// sentAt is when a response was sent by the server's clock, which its Retry-After is by, too;
+// now, by ours, where the server does not tell.
+func sentAt(date string, now time.Time) time.Time {
+	if at, err := http.ParseTime(date); err == nil {
+		return at
+	}
+	return now
+}
+
 // retryAfter reads a Retry-After header (RFC 9110, section 10.2.3): a number of
 // seconds or a date. It is 0 where the header is absent, not valid or in the past.
 func retryAfter(header string, now time.Time) time.Duration {

@@ -52,3 +52,20 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
+
+// TestSentAt has a date of Retry-After count from the server's clock, whatever ours says.
+func TestSentAt(t *testing.T) {
+	const date, until = "Sun, 01 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:00:30 GMT"
+	right := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, off := range []time.Duration{0, 30 * time.Second, -30 * time.Second} {
+		now := right.Add(off)
+		if got := retryAfter(until, sentAt(date, now)); got != 30*time.Second {
+			t.Errorf("%v off, the server is asked again after %v", off, got)
+		}
+		for _, none := range []string{"", "yesterday"} {
+			if got := sentAt(none, now); !got.Equal(now) {
+				t.Errorf("sentAt(%q) = %v, want ours", none, got)
+			}
+		}
+	}
+}

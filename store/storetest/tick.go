@@ -30,6 +30,16 @@ func (s suite) tick(t *testing.T) {
 			f.Errorf("again %+v", again)
 		}
 	})
+	s.timed(t, "says when it is, by Redis' clock", store.Timing{}, func(f *fixture) {
+		from, err := f.rdb.Time(f.ctx).Result()
+		f.check("time", err)
+		round := f.tick()
+		to, err := f.rdb.Time(f.ctx).Result()
+		f.check("time", err)
+		if round.Now.Before(from.Truncate(time.Millisecond)) || round.Now.After(to) {
+			f.Errorf("%v, and it was between %v and %v", round.Now, from, to)
+		}
+	})
 	s.timed(t, "gives every aggregation to exactly one of several workers", rare, func(f *fixture) {
 		var ids []string
 		for range 30 {
