@@ -27,12 +27,12 @@ func (w *watched) testChanges(t *testing.T) {
 	id := w.accept(t, object{"requests": requests})
 	later := w.accept(t, object{"requests": []object{w.request(w.u.URL+"/later", nil)}})
 	rdb := w.connect(t)
-	eventually(t, "tasks are pending, active, and about to be retried", func() bool {
+	eventually(t, "tasks are pending, active, and scheduled", func() bool {
 		held := contents(t, rdb, "asynq:*")
-		return held["asynq:{fetch-default-bulk}:active"] != "" && held["asynq:{fetch-default-bulk}:pending"] != "" && held["asynq:{fetch-default}:retry"] != ""
+		return held["asynq:{fetch-default-bulk}:active"] != "" && held["asynq:{fetch-default-bulk}:pending"] != "" && held["asynq:{fetch-default}:scheduled"] != ""
 	})
 	w.wantRedisSilent(t, w.canaries, w.sealed)
-	for text, state := range map[string]string{id: "bulk/active", later: "/retry"} {
+	for text, state := range map[string]string{id: "bulk/active", later: "/scheduled"} {
 		if shown := w.monitored(t); !strings.Contains(shown[state], text) {
 			t.Errorf("the monitor does not show %s: %q", state, shown)
 		}
@@ -141,7 +141,7 @@ func (w *watched) testBroken(t *testing.T) {
 		w.u.on("/soon", retryAfter("2", http.StatusServiceUnavailable))
 		id := w.accept(t, object{"requests": []object{w.request(w.u.URL+"/soon", nil)}})
 		eventually(t, "it waits to be tried again", func() bool {
-			return strings.Contains(contents(t, rdb, "asynq:{fetch-default}:retry")["asynq:{fetch-default}:retry"], id)
+			return strings.Contains(contents(t, rdb, "asynq:{fetch-default}:scheduled")["asynq:{fetch-default}:scheduled"], id)
 		})
 		for _, name := range []string{"progress", "results"} {
 			if err := rdb.Del(t.Context(), key(id, name)).Err(); err != nil {

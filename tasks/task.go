@@ -1,8 +1,9 @@
 // Package tasks is how an aggregation runs: it is the only importer of asynq.
 //
-// One task of type aggregation:run spawns the fetch tasks of an aggregation
-// (expand.go); each of them sends its requests, one or a batch, records the results,
-// and hands the next items to the queue (fetch.go). A task may be delivered twice, and
+// One task of type aggregation:run takes up an aggregation (expand.go): it fetches the
+// first items of a small one as far as there is room, and spawns fetch tasks for the
+// others; each of them sends its requests, one or a batch, records the results, and
+// hands the next items to the queue (fetch.go). A task may be delivered twice, and
 // at the same time: the store decides what counts, so that twice changes nothing.
 //
 // Beside the queue there is a watchdog (watchdog.go), which finds what a crash
