@@ -126,6 +126,9 @@ type Aggregation struct {
 	Deadline time.Duration `json:"-"`
 	// Retries counts the times that the client has retried it.
 	Retries int `json:"-"`
+	// Fetches are what the first items of a small one fetch, for people, without secrets:
+	// up to MostHere, and none but from where it was created.
+	Fetches []string `json:"-"`
 }
 
 // Counts says how many items stand where; all but Total add up to it.

@@ -70,6 +70,10 @@ func (t *Subtask) Each() ([]Subtask, error) {
 	return list, nil
 }
 
+// MostHere is how many items a worker fetches at most with the task that brought it the
+// aggregation.
+const MostHere = 16
+
 // Room is what a worker that takes up an aggregation can fetch of it itself.
 type Room struct {
 	// Items is how many, at most.

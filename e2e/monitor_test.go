@@ -80,9 +80,9 @@ func TestMonitor_Owners(t *testing.T) {
 	u := newUpstream(t)
 	u.on("/private", retryAfter("30", http.StatusServiceUnavailable))
 	id := s.with(searchOld).create(t, object{"requests": []object{secretSpec(u, "/private")}}).ID
-	const list = queueAPI + "/retry_tasks"
-	eventually(t, "the task is about to be retried", func() bool {
-		a, err := s.with(adsKey).try(http.MethodGet, list, nil) // the queue is not there before its first task
+	const list = queueAPI + "/scheduled_tasks"
+	eventually(t, "a task is scheduled for the next attempt", func() bool {
+		a, err := s.with(adsKey).try(http.MethodGet, list, nil) // the queue is not there before the first worker
 		return err == nil && a.status == http.StatusOK && strings.Contains(string(a.body), id)
 	})
 	if tasks := s.with(adsKey).opened(t, http.StatusOK, http.MethodGet, list); strings.Contains(tasks, "/private") {
@@ -100,8 +100,11 @@ func TestMonitor_Owners(t *testing.T) {
 func TestMonitor_Write(t *testing.T) {
 	t.Parallel()
 	s := startGuarded(t, "--api-keys", "ops:"+strongKey, "--monitor-write")
-	s.with(strongKey).run(t, object{"urls": newUpstream(t).urls("/a")}) // makes the queue
-	key := basicAuth(strongKey)                                         // which a browser sends by itself
+	key := basicAuth(strongKey) // which a browser sends by itself
+	eventually(t, "the queue is there", func() bool {
+		a, err := s.try(http.MethodGet, queueAPI, nil, key)
+		return err == nil && a.status == http.StatusOK
+	})
 	for _, headers := range [][]string{
 		{"Sec-Fetch-Site: cross-site"}, {"Sec-Fetch-Site: same-site"}, {"Origin: https://evil.example"}, {"Origin: null"},
 		{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site"},

@@ -114,7 +114,11 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 		addFields(state, args)
 	}
 	agg, err = decodeMeta(id, state, time.UnixMicro(us))
-	if err == nil && created && c.Waits {
+	if err != nil || !created {
+		return agg, created, err
+	}
+	agg.Fetches = fetchesIn(c.Spec, args)
+	if c.Waits {
 		s.prepare(agg)
 	}
 	return agg, created, err
@@ -186,6 +190,20 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Tim
 		args = append(args, seals.seal(i, stored))
 	}
 	return args, nil
+}
+
+// fetchesIn is what the first items of a small aggregation fetch, by creationArgs.
+func fetchesIn(spec *gather.Spec, args []any) []string {
+	n := len(spec.Items())
+	if gather.LaneOf(spec.PriorityOrDefault(), n).Bulk() {
+		return nil
+	}
+	stored := args[len(args)-n:]
+	fetches := make([]string, min(n, gather.MostHere))
+	for i := range fetches {
+		fetches[i] = fetchOf(stored[i].([]byte))
+	}
+	return fetches
 }
 
 // addFields adds the meta hash's fields among creationArgs to those of a reply.

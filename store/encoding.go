@@ -38,6 +38,15 @@ func decodeRequest(stored string) (gather.Request, error) {
 	return gather.ParseRequest(stored)
 }
 
+// fetchOf is what a stored request fetches, for people: its third line.
+func fetchOf[T ~[]byte | ~string](stored T) string {
+	lines := strings.Split(string(stored[:requestAt(stored)]), "\n")
+	if len(lines) < 3 {
+		return ""
+	}
+	return lines[2]
+}
+
 // fetchLabel says what a request fetches: its userinfo and the values of its
 // query are secrets, and dashboards and logs show the label.
 func fetchLabel(r *gather.Request) string {

@@ -34,7 +34,7 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	requests := s.keyring.opener(id)
 	for ; len(claims) >= claimFields; claims = claims[claimFields:] {
 		claim := gather.Claim{
-			Subtask:    gather.Subtask{Index: int(integer(claims[0])), Start: int(integer(claims[1]))},
+			Subtask:    gather.Subtask{Index: int(integer(claims[0])), Start: int(integer(claims[1])), Fetch: fetchOf(text(claims[2]))},
 			Holder:     room.Holder,
 			Lane:       plan.Lane,
 			Run:        int(integer(reply[2])),
@@ -75,9 +75,12 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 		if !claimed {
 			continue
 		}
-		request, unreadable := requests.open(wanted[i].Index, text(fields[0]))
+		stored := text(fields[0])
+		request, unreadable := requests.open(wanted[i].Index, stored)
+		subtask := wanted[i].Subtask
+		subtask.Fetch = fetchOf(stored)
 		claims = append(claims, gather.Claim{
-			Subtask:    wanted[i].Subtask,
+			Subtask:    subtask,
 			Holder:     wanted[i].Holder,
 			Lane:       gather.Lane(text(reply[2])),
 			Run:        int(integer(reply[0])),

@@ -12,9 +12,6 @@ import (
 	"gather"
 )
 
-// mostHere is how many items a worker fetches with the run task that brought them.
-const mostHere = 16
-
 // expand takes up an aggregation: as far as there is room it fetches the first of the
 // items itself, and it enqueues the others. Run twice, it enqueues the same.
 func (s *Server) expand(ctx context.Context, task *asynq.Task) error {
@@ -51,7 +48,7 @@ func (s *Server) room() int {
 	if s.intake.isClosed() {
 		return 0
 	}
-	return s.slots.tryAcquireBeyond(s.intake.waiting(), mostHere)
+	return s.slots.tryAcquireBeyond(s.intake.waiting(), gather.MostHere)
 }
 
 // begin moves the aggregation to running. It returns nil if there is nothing to run.

@@ -63,14 +63,22 @@ func (c connection) MakeRedisClient() any { return c() }
 
 // withoutFetch is a payload without what is fetched.
 func withoutFetch(taskType string, payload []byte) string {
-	if taskType != TypeFetch {
-		return asynqmon.DefaultPayloadFormatter(taskType, payload)
+	switch taskType {
+	case TypeRun:
+		return rewritten(payload, func(p *runPayload) { p.Fetch = nil })
+	case TypeFetch:
+		return rewritten(payload, func(p *fetchPayload) { p.Item.Fetch = "" })
 	}
-	var p fetchPayload
+	return asynqmon.DefaultPayloadFormatter(taskType, payload)
+}
+
+// rewritten is a payload that was changed; nothing of one that can't be read.
+func rewritten[P any](payload []byte, change func(*P)) string {
+	var p P
 	if json.Unmarshal(payload, &p) != nil {
 		return ""
 	}
-	p.Item.Fetch = ""
+	change(&p)
 	shown, err := json.Marshal(p)
 	if err != nil {
 		return ""

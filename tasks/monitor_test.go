@@ -26,7 +26,11 @@ func watched(t *testing.T) (newClient func() redis.UniversalClient) {
 	rdb := newClient()
 	t.Cleanup(func() { _ = rdb.Close() })
 	item := gather.Subtask{Index: 7, Start: 1, Fetch: "GET https://example.com/path"}
-	if err := NewQueue(rdb).fetch(t.Context(), "agg_1", gather.LaneOf(gather.PriorityDefault, 1), []gather.Subtask{item}); err != nil {
+	q := NewQueue(rdb)
+	if err := q.Run(t.Context(), &gather.Aggregation{ID: "agg_1", Fetches: []string{item.Fetch}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.fetch(t.Context(), "agg_1", gather.LaneOf(gather.PriorityDefault, 1), []gather.Subtask{item}); err != nil {
 		t.Fatal(err)
 	}
 	return newClient
@@ -79,6 +83,9 @@ func TestMonitor_ShowsTasks(t *testing.T) {
 		}
 		if one := m.do(t, 200, "GET", "/monitor/api/queues/fetch-default/tasks/"+list.Tasks[0].ID); strings.Contains(one.Body.String(), "example.com") == hidden {
 			t.Errorf("hidden: %t, and yet %s", hidden, one.Body)
+		}
+		if run := m.do(t, 200, "GET", "/monitor/api/queues/aggregations/tasks/agg_1"); strings.Contains(run.Body.String(), "example.com") == hidden || !strings.Contains(run.Body.String(), "agg_1") {
+			t.Errorf("hidden: %t, and yet %s", hidden, run.Body)
 		}
 	}
 }

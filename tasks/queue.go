@@ -41,7 +41,7 @@ func newQueue(rdb redis.UniversalClient, c *clock) *Queue {
 
 // Run enqueues the task that takes up the aggregation.
 func (q *Queue) Run(ctx context.Context, agg *gather.Aggregation) error {
-	task, err := newRunTask(agg.ID, agg.Retries)
+	task, err := newRunTask(agg)
 	if err != nil {
 		return err
 	}

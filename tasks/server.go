@@ -134,6 +134,7 @@ func (s *Server) Start() error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopBackground = stop
+	s.background.Go(func() { s.announce(ctx) })
 	s.background.Go(func() { s.intake.listen(ctx) })
 	s.background.Go(func() { s.store.WatchClosed(ctx, s.inflight.close) })
 	s.background.Go(func() { s.watchdog.run(ctx) })
@@ -148,6 +149,20 @@ func (s *Server) askTime() {
 	if now, err := s.rdb.Time(ctx).Result(); err == nil {
 		s.clock.hear(now, from, time.Now())
 	}
+}
+
+// announce has asynq's dashboard show the queues before their first task, too.
+func (s *Server) announce(ctx context.Context) {
+	var names []any
+	for name := range queueWeights {
+		names = append(names, name)
+	}
+	_ = persist(ctx, claimTimeout, func(ctx context.Context) error {
+		if err := s.rdb.SAdd(ctx, "asynq:queues", names...).Err(); err != nil {
+			return fmt.Errorf("%w: %w", gather.ErrUnavailable, err)
+		}
+		return nil
+	})
 }
 
 // Stop takes no more tasks, lets those in flight end for the stop timeout, and

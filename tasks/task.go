@@ -57,10 +57,15 @@ const (
 	handlerTimeout   = 2 * gather.MaxDeadline
 )
 
-// runPayload is the payload of a run task.
+// runPayload is the payload of a run task. What the first items fetch is for people: the
+// worker that takes up the aggregation may fetch them itself.
 type runPayload struct {
-	Aggregation string `json:"aggregation"`
+	Aggregation string   `json:"aggregation"`
+	Fetch       []string `json:"fetch,omitempty"`
 }
+
+// longestFetch is how much of what an item fetches a run task tells, in bytes.
+const longestFetch = 200
 
 // fetchPayload is the payload of a fetch task: what asynqmon shows of it. The
 // request itself, which may hold secrets, stays in the store.
@@ -71,14 +76,18 @@ type fetchPayload struct {
 
 // newRunTask makes the task that takes up the aggregation. Each retry by the client
 // is a run of its own, so that a leftover of the last run can't stand in its way.
-func newRunTask(id string, retries int) (*asynq.Task, error) {
-	payload, err := json.Marshal(runPayload{Aggregation: id})
-	if err != nil {
-		return nil, fmt.Errorf("run task of %s: %w", id, err)
+func newRunTask(agg *gather.Aggregation) (*asynq.Task, error) {
+	fetches := make([]string, len(agg.Fetches))
+	for i, fetch := range agg.Fetches {
+		fetches[i] = fetch[:min(len(fetch), longestFetch)]
 	}
-	taskID := id
-	if retries > 0 {
-		taskID += ":run:" + strconv.Itoa(retries)
+	payload, err := json.Marshal(runPayload{Aggregation: agg.ID, Fetch: fetches})
+	if err != nil {
+		return nil, fmt.Errorf("run task of %s: %w", agg.ID, err)
+	}
+	taskID := agg.ID
+	if agg.Retries > 0 {
+		taskID += ":run:" + strconv.Itoa(agg.Retries)
 	}
 	return newTask(TypeRun, payload, runQueue, taskID), nil
 }

@@ -114,6 +114,20 @@ func (s suite) begin(t *testing.T) {
 			f.Errorf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
 		}
 	})
+	s.test(t, "says what it fetches, to people", func(f *fixture) {
+		for n, want := range map[int]int{3: 3, 40: gather.MostHere, 640: 0} {
+			agg := f.create(specOf(n))
+			if len(agg.Fetches) != want || want > 0 && agg.Fetches[2] != "GET "+urlOf(2) {
+				f.Errorf("of %d items: %q", n, agg.Fetches)
+			}
+			subtasks := f.begin(agg.ID).Subtasks
+			for _, claim := range f.claim(agg.ID, subtasks[0]) {
+				if claim.Fetch != "GET "+urlOf(claim.Index) {
+					f.Errorf("a claim of %d items fetches %q", n, claim.Fetch)
+				}
+			}
+		}
+	})
 	s.test(t, "claims what a retry runs again", func(f *fixture) {
 		id := f.finished(4, 1, 3)
 		f.retry(id)

@@ -51,6 +51,9 @@ func (s suite) create(t *testing.T) {
 				Status: gather.StatusQueued, Counts: gather.Counts{Total: 3, Pending: 3},
 				CreatedAt: agg.CreatedAt, ElapsedMS: agg.ElapsedMS,
 			}
+			if name == "created" {
+				want.Fetches = []string{"POST https://example.com/a?b=***", "PUT http://example.org/", "GET http://example.org/"}
+			}
 			if !reflect.DeepEqual(agg, want) {
 				f.Errorf("%s: %+v, want %+v", name, agg, want)
 			}

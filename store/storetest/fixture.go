@@ -92,7 +92,6 @@ func (f *fixture) beginWith(id string, room gather.Room) *gather.Plan {
 func claimedBy(plan *gather.Plan) []gather.Subtask {
 	var list []gather.Subtask
 	for _, claim := range plan.Claims {
-		claim.Fetch = "GET " + claim.Request.URL
 		list = append(list, claim.Subtask)
 	}
 	slices.SortFunc(list, func(a, b gather.Subtask) int { return a.Index - b.Index })
