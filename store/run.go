@@ -13,7 +13,7 @@ import (
 
 // Begin takes up the aggregation, and claims items for the room that there is. It
 // returns nil if there is nothing to run. It may be called again: all that waits for a
-// worker then is handed out once more, and the holder's own claims if it has any.
+// worker by then is handed out once more, and the holder's own claims if it has any.
 func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather.Plan, error) {
 	if !validID(id) {
 		return nil, nil
@@ -25,11 +25,14 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	if err != nil {
 		return nil, unavailable(ctx, "begin", id, err)
 	}
+	if len(reply) < planFields {
+		return nil, fmt.Errorf("begin %s: what is stored of it can't be read", id)
+	}
 	claims, _ := reply[3].([]any)
 	plan := &gather.Plan{
 		Lane:       gather.Lane(text(reply[0])),
 		DeadlineIn: milliseconds(reply[1]),
-		Subtasks:   subtasks(reply[4:]),
+		Subtasks:   subtasks(reply[planFields:]),
 	}
 	requests := s.keyring.opener(id)
 	for ; len(claims) >= claimFields; claims = claims[claimFields:] {
@@ -48,8 +51,11 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	return plan, nil
 }
 
-// claimFields is how many fields begin.lua returns of each claim.
-const claimFields = 4
+// How many fields begin.lua returns before the subtasks, and of each claim.
+const (
+	planFields  = 4
+	claimFields = 4
+)
 
 // Claim claims subtasks for one attempt each. Whoever holds a claim passes it for
 // the next attempt; all others name the subtask alone. It leaves out those that need

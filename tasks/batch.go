@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -22,24 +21,19 @@ const keepInterval = time.Second
 // lost, or too busy, another can have. It owns one slot from the start, and calls
 // ready when it has all.
 func (s *Server) fetchBatch(ctx context.Context, id string, batch gather.Subtask, ready func()) error {
-	b := &batchRun{server: s, id: id, holder: rand.Text(), ready: ready}
+	b := &batchRun{delivery: delivery{server: s, id: id}, holder: rand.Text(), ready: ready}
 	err := b.startAll(ctx, batch)
 	ready()
-	b.items.Wait()
-	return errors.Join(err, b.handedBack)
+	return errors.Join(err, b.wait())
 }
 
-// batchRun is one delivery of a batch, or of a run task with its items.
+// batchRun is one delivery of a batch.
 type batchRun struct {
-	server *Server
-	id     string
+	delivery
+
 	holder string
 	ready  func() // lets the next batch in
 	kept   time.Time
-	items  sync.WaitGroup
-
-	mu         sync.Mutex
-	handedBack error // the last reason why an item has to be delivered again
 }
 
 // startAll starts the items of a batch one after the other.
@@ -79,11 +73,6 @@ func (b *batchRun) startAll(ctx context.Context, batch gather.Subtask) error {
 	return nil
 }
 
-// start starts one item in a slot of its own. Its result is expected.
-func (b *batchRun) start(ctx context.Context, claim *gather.Claim) {
-	b.items.Go(func() { b.fetch(ctx, claim) })
-}
-
 // acquire waits for one slot. Meanwhile it keeps the watchdog from giving the items to
 // others, as it does with those of a lost worker.
 func (b *batchRun) acquire(ctx context.Context, items []gather.Subtask) error {
@@ -116,22 +105,4 @@ func (b *batchRun) claim(items []gather.Subtask) ([]*gather.Claim, error) {
 		wanted[i] = gather.Claim{Subtask: items[i], Holder: b.holder}
 	}
 	return b.server.claimAll(b.id, wanted)
-}
-
-// fetch runs one item. A later attempt is a task of its own.
-func (b *batchRun) fetch(ctx context.Context, claim *gather.Claim) {
-	defer b.server.slots.release(1)
-	err := guarded(func() error { return b.server.fetchItem(ctx, b.id, claim) })
-	var later *retryLater
-	if errors.As(err, &later) {
-		ctx := context.WithoutCancel(ctx)
-		err = persist(ctx, claimTimeout, func(ctx context.Context) error {
-			return b.server.queue.fetchLater(ctx, b.id, claim.Lane, claim.Subtask, later.delay)
-		})
-	}
-	if err != nil {
-		b.mu.Lock()
-		b.handedBack = err
-		b.mu.Unlock()
-	}
 }

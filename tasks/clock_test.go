@@ -78,6 +78,7 @@ func TestClock_correct_leavesTheArguments(t *testing.T) {
 func TestServer_goesByTheStoresClock(t *testing.T) {
 	const later = 5 * time.Second
 	m := newMemory(2, gather.Subtask{Index: 0, Start: 2}, gather.Subtask{Index: 1, Start: 1, Batch: 1, Items: "1"})
+	m.ahead = off
 	var mu sync.Mutex
 	attempts := make(map[int]int)
 	sent, answer := make(chan int, 4), make(chan struct{})

@@ -22,33 +22,42 @@ func (s *Server) expand(ctx context.Context, task *asynq.Task) error {
 	id := payload.Aggregation
 	ctx, leave := s.inflight.enter(ctx, id)
 	defer leave()
-	room := gather.Room{Items: s.room(), Holder: rand.Text()}
+	room := gather.Room{Items: s.room(len(payload.Fetch)), Holder: rand.Text()}
+	held := room.Items
+	defer func() { s.slots.release(held) }()
 	plan, err := s.begin(ctx, id, room)
 	if err != nil || plan == nil {
-		s.slots.release(room.Items)
 		return err
 	}
-	s.slots.release(room.Items - len(plan.Claims))
-	here := &batchRun{server: s, id: id}
+	here := &delivery{server: s, id: id}
 	for range plan.Claims {
 		s.results.expect(id)
 	}
 	for i := range plan.Claims {
+		held--
 		here.start(ctx, &plan.Claims[i])
 	}
-	err = s.queue.fetch(ctx, id, plan.Lane, plan.Subtasks)
-	here.items.Wait()
-	return errors.Join(err, here.handedBack)
+	s.slots.release(held)
+	held = 0
+	err = errors.Join(s.queue.fetch(ctx, id, plan.Lane, plan.Subtasks), here.wait())
+	if err == nil && errors.Is(context.Cause(ctx), errClosed) {
+		return errHandedBack // the client may have opened it again since
+	}
+	return err
 }
 
-// room takes slots for items that are fetched here, and returns how many. It leaves
-// enough for those that wait in the queues of small aggregations already, and takes none
-// where the worker stops.
-func (s *Server) room() int {
+// room takes slots for items that are fetched here, of so many that are known, and
+// returns how many. It leaves enough for those that wait in the queues of small
+// aggregations already, and takes none where the worker stops.
+func (s *Server) room(known int) int {
 	if s.intake.isClosed() {
 		return 0
 	}
-	return s.slots.tryAcquireBeyond(s.intake.waiting(), gather.MostHere)
+	wanted := gather.MostHere
+	if known > 0 {
+		wanted = min(known, wanted)
+	}
+	return s.slots.tryAcquireBeyond(s.intake.expectedSmall(), wanted)
 }
 
 // begin moves the aggregation to running. It returns nil if there is nothing to run.
@@ -64,8 +73,8 @@ func (s *Server) begin(ctx context.Context, id string, room gather.Room) (plan *
 	return plan, nil
 }
 
-// enqueue hands all that waits of the aggregation to the queue.
-func (s *Server) enqueue(ctx context.Context, id string) error {
+// handOut hands all that waits of the aggregation to the queue.
+func (s *Server) handOut(ctx context.Context, id string) error {
 	plan, err := s.begin(ctx, id, gather.Room{})
 	if err != nil || plan == nil {
 		return err

@@ -161,9 +161,9 @@ func (in *intake) holdsTasks() bool {
 	return in.holdsAny()
 }
 
-// waiting is how many tasks wait for slots in the queues of small aggregations, as far as
-// is known here.
-func (in *intake) waiting() int {
+// expectedSmall is how many fetch tasks of small aggregations wait for slots, as far as is
+// known here.
+func (in *intake) expectedSmall() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n := 0

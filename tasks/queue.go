@@ -100,7 +100,7 @@ var errNotWoken = errors.New("not woken")
 
 // leave makes the calls and wakes the workers in one round trip. On a cluster, where the
 // wake-up could overtake the tasks, it is left to the caller, as it is where Redis
-// does not know the script.
+// does not know the script of any of them.
 func (q *Queue) leave(ctx context.Context, queue string, calls []scriptCall) (replies []*redis.Cmd, woken error) {
 	if len(calls) == 0 { // every seat was given up: the context had ended before asynq's calls
 		return nil, errNotWoken
@@ -118,7 +118,8 @@ func (q *Queue) leave(ctx context.Context, queue string, calls []scriptCall) (re
 		}
 		return nil
 	})
-	if wake != nil && !redis.HasErrorPrefix(replies[0].Err(), "NOSCRIPT") {
+	again := slices.ContainsFunc(replies, func(reply *redis.Cmd) bool { return redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") })
+	if wake != nil && !again {
 		woken = wake.Err()
 	}
 	return replies, woken

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// runsAtOnce is how many run tasks a worker has beside its fetches.
+	// runsAtOnce is how many run tasks a worker has beside its fetches, and those that go with them.
 	runsAtOnce = 16
 	// checkInterval is asynq's pause after an empty round; the intake makes it long.
 	checkInterval = 2 * time.Nanosecond
@@ -106,7 +106,7 @@ func NewServer(o Options) *Server {
 	s.claims.others = s.intake.others
 	s.intake.name, s.queue.name, s.queue.onWake = o.Worker, o.Worker, s.intake.expect
 	s.watchdog = &watchdog{
-		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.enqueue, log: o.Logger,
+		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.handOut, log: o.Logger,
 		inspector: asynq.NewInspectorFromRedisClient(rdb), clock: storeClock, woken: make(chan struct{}, 1),
 	}
 	s.handlers, s.handBack = context.WithCancel(context.Background())

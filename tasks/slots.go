@@ -10,7 +10,8 @@ import (
 var errStopping = errors.New("the worker stops")
 
 // slots are the fetches that a worker may have in flight at once. Each belongs to
-// one item, from before its task is taken from the queue until its result is recorded.
+// one item, from before its task is taken from the queue, or it is claimed with the run
+// task, until its result is recorded.
 // Whoever wants one when it becomes free has the same chance: a batch must not keep
 // the tasks of other queues from being taken until all of its items have slots.
 type slots struct {

@@ -28,7 +28,7 @@ const (
 	TypeFetch = "fetch"
 )
 
-// runQueue holds the run tasks, which are short and start everything else.
+// runQueue holds the run tasks, which start everything else.
 const runQueue = "aggregations"
 
 // queueWeights are all queues. Where several have tasks, each is served about in
@@ -65,7 +65,7 @@ type runPayload struct {
 }
 
 // longestFetch is how much of what an item fetches a run task tells, in bytes.
-const longestFetch = 200
+const longestFetch = 100
 
 // fetchPayload is the payload of a fetch task: what asynqmon shows of it. The
 // request itself, which may hold secrets, stays in the store.

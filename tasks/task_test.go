@@ -79,7 +79,7 @@ func TestNewRunTask(t *testing.T) {
 		if info.ID != wantID || info.Queue != "aggregations" || info.Type != "aggregation:run" {
 			t.Errorf("run %d is task %q of type %q in queue %q, want %q", retries, info.ID, info.Type, info.Queue, wantID)
 		}
-		if got, want := string(info.Payload), `{"aggregation":"agg_1","fetch":["GET https://a/?key=***","`+long[:200]+`"]}`; got != want {
+		if got, want := string(info.Payload), `{"aggregation":"agg_1","fetch":["GET https://a/?key=***","`+long[:100]+`"]}`; got != want {
 			t.Errorf("payload = %s, want %s", got, want)
 		}
 		if seen[info.ID] {
@@ -436,9 +436,14 @@ func TestMarkUnsafe(t *testing.T) {
 // stubStore is a [Store] of which a test gives the methods that it expects to be called.
 type stubStore struct {
 	Store
+	begin   func(room gather.Room) (*gather.Plan, error)
 	claim   func(wanted []gather.Claim) ([]gather.Claim, error)
 	release func(ctx context.Context, c *gather.Claim, delay time.Duration) error
 	record  func(ctx context.Context, results []gather.Result) (*gather.Recorded, error)
+}
+
+func (s *stubStore) Begin(_ context.Context, _ string, room gather.Room) (*gather.Plan, error) {
+	return s.begin(room)
 }
 
 func (s *stubStore) Claim(_ context.Context, _ string, wanted []gather.Claim) ([]gather.Claim, error) {

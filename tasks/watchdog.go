@@ -84,9 +84,7 @@ func (w *watchdog) round(ctx context.Context) time.Duration {
 		w.visitFrom = time.Now().Add(calm)
 		return failedSleep
 	}
-	if !round.Now.IsZero() {
-		w.clock.hear(round.Now, from, time.Now())
-	}
+	w.clock.hear(round.Now, from, time.Now())
 	if time.Now().Before(w.visitFrom) {
 		return failedSleep // what was due has been put off
 	}
@@ -96,7 +94,7 @@ func (w *watchdog) round(ctx context.Context) time.Duration {
 		slots <- struct{}{}
 		visits.Go(func() {
 			defer func() { <-slots }()
-			if err := w.visit(ctx, round, id); err != nil {
+			if err := guarded(func() error { return w.visit(ctx, round, id) }); err != nil {
 				w.report(ctx, "visit "+id, err)
 			}
 		})

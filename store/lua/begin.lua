@@ -1,7 +1,7 @@
--- Takes up a queued aggregation and hands out its first items: some of them to the
--- caller itself, claimed, if they are no batches, and the rest to the queue. Done again,
+-- Takes up a queued aggregation and hands out its first items: some of those of a
+-- small one to the caller itself, claimed, and the rest to the queue. Done again,
 -- it hands out the same: to the holder of claims those, in case their reply was lost, and
--- to the queue all that wait for a worker, in input order.
+-- to the queue all that wait for a worker by now, in input order.
 -- ARGV: most items in flight without a cap, slack in ms (claim.lua), most items to claim, their holder.
 -- Returns nil if there is nothing to run, else
 -- { lane, ms until the deadline, run, { index, start, stored request, ms since the first attempt of each claim }, subtasks … }.
@@ -25,6 +25,10 @@ local function add_claim(index, start, request, since_first)
   claims[#claims + 1] = since_first
 end
 
+local function end_of(request)
+  return int(now + timeout_of(request) + tonumber(ARGV[2]))
+end
+
 -- Claims the first of the items, which nobody has had in this run. Returns the others.
 local function claim(indexes)
   local mine, others = {}, {}
@@ -40,7 +44,7 @@ local function claim(indexes)
   local standing = format_standing(start, 1, now, holder)
   for i, request in ipairs(redis.call("HMGET", requests, unpack(mine))) do
     fields[2 * i - 1], fields[2 * i] = mine[i], standing
-    ends[2 * i - 1], ends[2 * i] = int(now + timeout_of(request) + tonumber(ARGV[2])), mine[i]
+    ends[2 * i - 1], ends[2 * i] = end_of(request), mine[i]
     add_claim(mine[i], start, request, 0)
   end
   redis.call("HSET", progress, unpack(fields))
@@ -48,32 +52,39 @@ local function claim(indexes)
   return others
 end
 
--- Finds what an earlier call has claimed for the same holder.
-local function find_claims()
-  local indexes = redis.call("ZRANGE", claimed, 0, -1)
+-- Claims once more what an earlier call has claimed for the same holder.
+local function claim_again()
+  local indexes, ends = redis.call("ZRANGE", claimed, 0, -1), {}
   for from = 1, #indexes, CHUNK do
     local part = chunk(indexes, from)
     for i, standing in ipairs(redis.call("HMGET", progress, unpack(part))) do
       local start, attempts, first, held_by = parse_standing(standing, retries)
       if held_by == holder and attempts == 1 then
-        add_claim(part[i], start, redis.call("HGET", requests, part[i]), now - first)
+        local request = redis.call("HGET", requests, part[i])
+        add_claim(part[i], start, request, now - first)
+        ends[#ends + 1] = end_of(request)
+        ends[#ends + 1] = part[i]
       end
     end
+  end
+  if #ends > 0 then
+    redis.call("ZADD", claimed, unpack(ends))
   end
 end
 
 local bounds = handing_out(tonumber(ARGV[1]))
 local indexes, wait_already = take_to_do(bounds)
-if most > 0 and bounds.batch == 1 then
+local small = string.sub(m[5], -5) ~= "-bulk"
+if most > 0 and small then
   if status == "running" then
-    find_claims()
+    claim_again()
   elseif #indexes > 0 then
     indexes = claim(indexes)
   end
 end
 hand_out(now, indexes)
 if wait_already > 0 then
-  indexes = redis.call("ZRANGE", waiting, 0, -1)
+  indexes = redis.call("ZRANGEBYSCORE", waiting, "-inf", int(now))
   table.sort(indexes, function(a, b) return tonumber(a) < tonumber(b) end)
 end
 local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now, retries, claims }

@@ -48,6 +48,14 @@ func (s suite) begin(t *testing.T) {
 			f.Errorf("again %v", again)
 		}
 	})
+	s.test(t, "done again leaves out what waits for its time", func(f *fixture) {
+		id, first := f.running(specOf(3))
+		f.claim(id, first[1])
+		f.release(id, first[1], time.Minute)
+		if again := indexesOf(f.begin(id).Subtasks); !slices.Equal(again, []int{0, 2}) {
+			f.Errorf("again %v", again)
+		}
+	})
 	s.test(t, "has nothing to run of what is unknown or ended", func(f *fixture) {
 		canceled := f.create(specOf(1)).ID
 		f.cancel(canceled)
@@ -99,6 +107,16 @@ func (s suite) begin(t *testing.T) {
 			f.Errorf("the holder of one claim got %+v", again.Claims)
 		}
 	})
+	s.test(t, "done again gives a holder the whole time again", func(f *fixture) {
+		id := f.create(longSpec(1, 0)).ID
+		room := gather.Room{Items: 1, Holder: theHolder}
+		f.beginWith(id, room)
+		f.age(id, 2*time.Hour)
+		f.beginWith(id, room)
+		if lost := f.look(id).Lost; len(lost) > 0 {
+			f.Errorf("lost %v", lost)
+		}
+	})
 	s.test(t, "claims within the cap", func(f *fixture) {
 		id := f.create(cappedSpec(4, 2)).ID
 		plan := f.beginWith(id, gather.Room{Items: 4, Holder: theHolder})
@@ -109,9 +127,11 @@ func (s suite) begin(t *testing.T) {
 			f.Errorf("next %v", indexesOf(next))
 		}
 	})
-	s.test(t, "claims nothing of batches", func(f *fixture) {
-		if plan := f.beginWith(f.create(specOf(640)).ID, gather.Room{Items: 4, Holder: theHolder}); len(plan.Claims) > 0 || len(plan.Subtasks) != 64 {
-			f.Errorf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
+	s.test(t, "claims nothing of a large one", func(f *fixture) {
+		for want, spec := range map[int]*gather.Spec{64: specOf(640), 20: cappedSpec(640, 20)} {
+			if plan := f.beginWith(f.create(spec).ID, gather.Room{Items: 4, Holder: theHolder}); len(plan.Claims) > 0 || len(plan.Subtasks) != want {
+				f.Errorf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
+			}
 		}
 	})
 	s.test(t, "says what it fetches, to people", func(f *fixture) {

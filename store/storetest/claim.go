@@ -138,8 +138,8 @@ func (s suite) release(t *testing.T) {
 		if waiting := f.begin(id).Subtasks; len(waiting) > 0 {
 			f.Errorf("claimed, and yet waiting: %+v", waiting)
 		}
-		f.release(id, handedOut[1], time.Hour)
-		f.release(id, handedOut[1], time.Hour) // twice is fine
+		f.release(id, handedOut[1], 0)
+		f.release(id, handedOut[1], 0) // twice is fine
 		if waiting := f.begin(id).Subtasks; !slices.Equal(waiting, handedOut[1:]) {
 			f.Errorf("waiting %+v", waiting)
 		}

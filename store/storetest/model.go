@@ -81,9 +81,10 @@ func (m *model) begin(room int) (claims, waiting []int, runs bool) {
 	}
 	for i, item := range m.flight {
 		switch {
-		case !item.claimed:
+		case !item.claimed && item.aged >= item.delay:
 			waiting = append(waiting, i)
-		case room > 0 && item.attempts == 1:
+		case item.claimed && room > 0 && item.attempts == 1:
+			item.aged = 0
 			claims = append(claims, i)
 		}
 	}
