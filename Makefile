@@ -15,7 +15,9 @@ help: ## Print this list.
 
 .PHONY: run
 run: ## Run everything in one process, in memory, on 127.0.0.1:8080 (GATHER_… variables are passed on).
-	@mkdir -p $(BIN) && go build -o $(BIN)/ ./cmd/api
+	@mkdir -p $(BIN)
+	@echo "Building Gather, which takes a minute the first time …"
+	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/api
 	@exec $(BIN)/api
 
 .PHONY: test

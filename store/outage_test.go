@@ -291,6 +291,20 @@ func (f failures) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	return next
 }
 
+func TestStore_Ready_warnsOfAFullRedis(t *testing.T) {
+	t.Parallel()
+	s, rdb := newStore(t, redistest.Start(t), store.Timing{})
+	for limit, warnings := range map[string]int{"0": 0, "1": 1, "1gb": 0} {
+		if err := rdb.ConfigSet(t.Context(), "maxmemory", limit).Err(); err != nil {
+			t.Fatal(err)
+		}
+		ready, err := s.Ready(t.Context())
+		if err != nil || len(ready.Warnings) != warnings || warnings > 0 && !strings.Contains(ready.Warnings[0], "maxmemory") {
+			t.Errorf("maxmemory %s: %+v, %v", limit, ready, err)
+		}
+	}
+}
+
 func TestStore_Ready_warnsOfEviction(t *testing.T) {
 	t.Parallel()
 	for policy, warnings := range map[string]int{"noeviction": 0, "allkeys-lru": 1, "volatile-ttl": 1} {

@@ -104,5 +104,8 @@ func unavailable(ctx context.Context, op, id string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%s %s: %w", op, id, ctx.Err())
 	}
+	if id == "" {
+		return fmt.Errorf("%s: %w: %w", op, gather.ErrUnavailable, withoutReply(err))
+	}
 	return fmt.Errorf("%s %s: %w: %w", op, id, gather.ErrUnavailable, withoutReply(err))
 }

@@ -128,40 +128,51 @@ func (s *Store) Ready(ctx context.Context) (gather.Readiness, error) {
 		return ready, unavailable(ctx, "count", "workers", err)
 	}
 	ready.Workers = int(workers)
-	for _, policy := range s.evictionPolicies(ctx) {
-		ready.Warnings = append(ready.Warnings, fmt.Sprintf(
-			"Redis evicts keys when it is full (maxmemory-policy %s), which loses accepted work; set maxmemory-policy noeviction", policy))
+	for _, info := range s.memoryInfos(ctx) {
+		if warning := memoryWarning(info); warning != "" && !slices.Contains(ready.Warnings, warning) {
+			ready.Warnings = append(ready.Warnings, warning)
+		}
 	}
 	return ready, nil
 }
 
-// evictionPolicies are those under which Redis, or a server of a cluster, evicts keys. There
-// are none where Redis does not tell.
-func (s *Store) evictionPolicies(ctx context.Context) []string {
+// memoryInfos are what Redis, or each master of a cluster, says of its memory, by INFO's
+// names. There are none where Redis does not tell.
+func (s *Store) memoryInfos(ctx context.Context) []map[string]string {
 	cluster, several := s.rdb.(*redis.ClusterClient)
 	if !several {
-		return appendPolicy(nil, s.rdb.Info(ctx, "memory").Val())
+		return []map[string]string{parseInfo(s.rdb.Info(ctx, "memory").Val())}
 	}
 	var mu sync.Mutex
-	var policies []string
+	var infos []map[string]string
 	_ = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
-		info := master.Info(ctx, "memory").Val()
+		info := parseInfo(master.Info(ctx, "memory").Val())
 		mu.Lock()
 		defer mu.Unlock()
-		policies = appendPolicy(policies, info)
+		infos = append(infos, info)
 		return nil
 	})
-	return policies
+	return infos
 }
 
-// appendPolicy appends the policy that the text of an INFO tells of, if it evicts keys and is
-// not there yet.
-func appendPolicy(policies []string, info string) []string {
-	for line := range strings.Lines(info) {
-		policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
-		if found && policy != "noeviction" && !slices.Contains(policies, policy) {
-			policies = append(policies, policy)
-		}
+func parseInfo(text string) map[string]string {
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		info[name] = value
 	}
-	return policies
+	return info
+}
+
+// memoryWarning says how a server of Redis may lose accepted work, or that it is full; "" if neither.
+func memoryWarning(info map[string]string) string {
+	used, _ := strconv.ParseInt(info["used_memory"], 10, 64)
+	most, _ := strconv.ParseInt(info["maxmemory"], 10, 64)
+	switch policy := info["maxmemory_policy"]; {
+	case policy != "" && policy != "noeviction":
+		return fmt.Sprintf("Redis evicts keys when it is full (maxmemory-policy %s), which loses accepted work; set maxmemory-policy noeviction", policy)
+	case most > 0 && used >= most:
+		return "Redis is full, and refuses what is new; raise maxmemory, or wait until results expire"
+	}
+	return ""
 }

@@ -49,7 +49,37 @@ func NewMonitor(o MonitorOptions) *Monitor {
 // ServeHTTP serves the page, its files, and the API that it asks.
 func (m *Monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", m.policy)
-	m.page.ServeHTTP(w, r)
+	m.page.ServeHTTP(&monitorWriter{ResponseWriter: w}, r)
+}
+
+// monitorWriter answers in other words where the page failed: its own tell where Redis is.
+type monitorWriter struct {
+	http.ResponseWriter
+	failed, told bool
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *monitorWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *monitorWriter) WriteHeader(status int) {
+	if w.failed = status >= http.StatusInternalServerError; !w.failed {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *monitorWriter) Write(b []byte) (int, error) {
+	if !w.failed {
+		return w.ResponseWriter.Write(b)
+	}
+	if !w.told {
+		w.told = true
+		if bytes.Contains(b, []byte("NOT_FOUND")) {
+			http.Error(w.ResponseWriter, "There is no such queue or task.", http.StatusNotFound)
+		} else {
+			http.Error(w.ResponseWriter, "Redis is out of reach, or refuses.", http.StatusServiceUnavailable)
+		}
+	}
+	return len(b), nil
 }
 
 // Close closes the monitor's connections.

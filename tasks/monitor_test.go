@@ -107,6 +107,19 @@ func TestMonitor_Writes(t *testing.T) {
 	}
 }
 
+// TestMonitor_failing holds that a failure is told by its kind, and tells nothing of Redis.
+func TestMonitor_failing(t *testing.T) {
+	m := newMonitor(t, MonitorOptions{NewClient: watched(t)})
+	m.do(t, http.StatusNotFound, "GET", "/monitor/api/queues/none")
+	const nowhere = "127.0.0.1:9" // of "discard", which nobody serves
+	m = newMonitor(t, MonitorOptions{NewClient: func() redis.UniversalClient {
+		return redis.NewClient(&redis.Options{Addr: nowhere, MaxRetries: -1})
+	}})
+	if answer := m.do(t, http.StatusServiceUnavailable, "GET", "/monitor/api/queues"); strings.Contains(answer.Body.String(), nowhere) {
+		t.Errorf("it tells where Redis is: %s", answer.Body)
+	}
+}
+
 // TestMonitor_Page holds that the page's own scripts, and no others, may run.
 func TestMonitor_Page(t *testing.T) {
 	newClient := watched(t)

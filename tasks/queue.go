@@ -150,6 +150,15 @@ func (q *Queue) enqueue(ctx context.Context, task *asynq.Task, opts ...asynq.Opt
 	return err
 }
 
+// isPaused tells whether an operator has paused the queue.
+func (q *Queue) isPaused(ctx context.Context, queue string) (bool, error) {
+	n, err := q.rdb.Exists(ctx, "asynq:{"+queue+"}:paused").Result()
+	if err != nil {
+		return false, fmt.Errorf("%w: see whether %s is paused: %w", gather.ErrUnavailable, queue, err)
+	}
+	return n > 0, nil
+}
+
 const wakeChannel = "gather:wake"
 
 // wake tells idle workers to look for so many tasks in the queue. It is a hint:

@@ -437,6 +437,7 @@ func TestMarkUnsafe(t *testing.T) {
 type stubStore struct {
 	Store
 	begin   func(room gather.Room) (*gather.Plan, error)
+	visit   func() (*gather.Visit, error)
 	claim   func(wanted []gather.Claim) ([]gather.Claim, error)
 	release func(ctx context.Context, c *gather.Claim, delay time.Duration) error
 	record  func(ctx context.Context, results []gather.Result) (*gather.Recorded, error)
@@ -444,6 +445,10 @@ type stubStore struct {
 
 func (s *stubStore) Begin(_ context.Context, _ string, room gather.Room) (*gather.Plan, error) {
 	return s.begin(room)
+}
+
+func (s *stubStore) Visit(context.Context, *gather.Round, string) (*gather.Visit, error) {
+	return s.visit()
 }
 
 func (s *stubStore) Claim(_ context.Context, _ string, wanted []gather.Claim) ([]gather.Claim, error) {

@@ -112,6 +112,9 @@ func (w *watchdog) visit(ctx context.Context, round *gather.Round, id string) er
 		w.lookAfter(visit.Soon)
 	}
 	if visit.Status == gather.StatusQueued {
+		if paused, err := w.queue.isPaused(ctx, runQueue); paused || err != nil {
+			return err
+		}
 		w.log.InfoContext(ctx, "took up an aggregation that waited for its run task", "aggregation", id)
 		return w.begin(ctx, id)
 	}

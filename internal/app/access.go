@@ -21,7 +21,7 @@ type AccessFlags struct {
 	APIKeys        keysFlag `name:"api-keys" placeholder:"[OWNER:]KEY,…" help:"API keys, comma-separated: each 16 characters or more, as KEY or OWNER:KEY; keys of the same owner open the same. Required where --listen is not loopback."`
 	APIKeysFile    string   `name:"api-keys-file" placeholder:"PATH" help:"File with API keys, one a line, beside those of --api-keys; read again on SIGHUP."`
 	InsecureNoAuth bool     `name:"insecure-no-auth" help:"Listen beyond loopback without API keys: whoever reaches the API may do everything."`
-	GuardMetrics   bool     `name:"guard-metrics" help:"Have /metrics want an API key, too."`
+	GuardMetrics   bool     `name:"guard-metrics" hidden:"" help:"Have /metrics want an API key, too."`
 	MonitorWrite   bool     `name:"monitor-write" help:"Let /monitor change queues and tasks; without it, it only shows them."`
 	MonitorOwners  []string `name:"monitor-owners" placeholder:"OWNER" help:"Owners whose keys open /monitor, which shows the tasks of all; default: every owner, and what tasks fetch is hidden where there are several."`
 

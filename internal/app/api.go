@@ -57,7 +57,7 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 		}
 	}()
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Listen); err != nil {
-		return nil, fmt.Errorf("listen on --listen %s: %w", o.Listen, err)
+		return nil, fmt.Errorf("listen on --listen %s, or GATHER_LISTEN: %w", o.Listen, err)
 	}
 	keys, err := o.keys()
 	if err == nil {

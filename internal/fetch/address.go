@@ -14,10 +14,9 @@ type prohibitedError struct{ why string }
 
 func (e *prohibitedError) Error() string { return e.why }
 
-// prohibit says what an address is, and what would open it.
-func prohibit(ip netip.Addr) *prohibitedError {
-	return &prohibitedError{fmt.Sprintf("%s is %s; a worker reaches it only with --allow-net %s",
-		ip, kindOf(ip), netip.PrefixFrom(ip, ip.BitLen()))}
+// prohibit says what an address is, and what would open it and nothing else.
+func prohibit(dst netip.AddrPort) *prohibitedError {
+	return &prohibitedError{fmt.Sprintf("%s is %s; a worker reaches it only with --allow-net %s", dst.Addr(), kindOf(dst.Addr()), dst)}
 }
 
 // kindOf says why an address is not public, in words.

@@ -110,7 +110,7 @@ func (g *guard) judge(addrs []net.IPAddr, port uint16) error {
 		case g.isPublic(dst.Addr()):
 			public = true
 		default:
-			prohibited = prohibit(dst.Addr())
+			prohibited = prohibit(dst)
 		}
 	}
 	if !public {
@@ -137,7 +137,7 @@ func (g *guard) check(ctx context.Context, network, address string, _ syscall.Ra
 	if g.allow.allowsIP(netip.AddrPortFrom(ip, dst.Port())) || g.isPublic(ip) {
 		return nil
 	}
-	return prohibit(ip)
+	return prohibit(netip.AddrPortFrom(ip, dst.Port()))
 }
 
 func (g *guard) isPublic(ip netip.Addr) bool {

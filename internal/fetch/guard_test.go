@@ -83,9 +83,9 @@ func network(addr string) string {
 func TestClient_Fetch_saysWhatOpensAnAddress(t *testing.T) {
 	c := newClient(t, Options{})
 	wantError(t, c.Fetch(t.Context(), get("http://10.0.0.7")), gather.CodeDestinationIPProhibited,
-		"10.0.0.7 is a private address; a worker reaches it only with --allow-net 10.0.0.7/32")
+		"10.0.0.7 is a private address; a worker reaches it only with --allow-net 10.0.0.7:80")
 	wantError(t, c.Fetch(t.Context(), get("http://[::1]")), gather.CodeDestinationIPProhibited,
-		"::1 is a loopback address; a worker reaches it only with --allow-net ::1/128")
+		"::1 is a loopback address; a worker reaches it only with --allow-net [::1]:80")
 }
 
 func TestClient_Fetch_opensWhatAllowNetNames(t *testing.T) {

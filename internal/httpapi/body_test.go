@@ -44,6 +44,7 @@ func TestBody(t *testing.T) {
 		{"unknown field", `{"urls":["http://a.test/"],"url":"x"}`, []string{"body.url: is not a field"}},
 		{"unknown fields inside", `{"requests":[{"url":"http://a.test/","verb":"GET","retry":{"attempts":1}}]}`,
 			[]string{"body.requests[0].retry.attempts: is not a field", "body.requests[0].verb: is not a field"}},
+		{"field of a request", `{"urls":["http://a.test/"],"timeout":"1s"}`, []string{"body.timeout: is not a field of an aggregation; it belongs in each of requests"}},
 		{"other case is another field", `{"URLS":["http://a.test/"]}`, []string{"body.URLS: is not a field"}},
 		{"case inside", `{"requests":[{"URL":"http://a.test/"}]}`, []string{"body.requests[0].URL: is not a field", "body.requests[0].url: is required"}},
 		{"names with dots", `{"requests":[{"url":"http://a.test/","headers":{"X.Y":1,"Z[0]":"v"},"a.b[1].c":1,"timeout":"x"}],"labels":{"a.b":1}}`,

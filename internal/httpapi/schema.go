@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gather"
@@ -74,6 +75,9 @@ var worded = map[string]string{
 	"invalid boolean":                "must be true or false",
 }
 
+// requestFields are fields of a request that are easily taken for ones of the aggregation.
+var requestFields = []string{"url", "method", "headers", "body", "body_text", "timeout", "retry", "expect_status"}
+
 // bounds turns huma's words for values out of bounds into ours.
 var bounds = strings.NewReplacer(
 	"expected value to ", "must ",
@@ -91,6 +95,9 @@ func faultOf(d *huma.ErrorDetail) gather.Fault {
 	location, message := dotted.Replace(d.Location), d.Message
 	if name, ok := strings.CutPrefix(message, requiredPrefix); ok {
 		return gather.Fault{Location: location + "." + strings.TrimSuffix(name, requiredSuffix), Message: "is required"}
+	}
+	if top, _ := strings.CutPrefix(location, "body."); message == validation.MsgUnexpectedProperty && slices.Contains(requestFields, top) {
+		return gather.Fault{Location: location, Message: "is not a field of an aggregation; it belongs in each of requests"}
 	}
 	if ours, ok := wrongType[message]; ok {
 		message = ours
