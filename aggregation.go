@@ -44,12 +44,12 @@ type Spec struct {
 	// unfinished then is closed as deadline_exceeded.
 	Deadline *Duration `json:"deadline,omitempty" doc:"Counted from acceptance, at most 24h. Default 5m." example:"5m"`
 	// Retention is how long the finished aggregation stays readable; nil means 24 h.
-	Retention *Duration `json:"retention,omitempty" doc:"How long the finished aggregation stays readable. Default 24h." example:"24h"`
+	Retention *Duration `json:"retention,omitempty" doc:"How long the finished aggregation stays readable, at most 8760h. Default 24h." example:"24h"`
 	// Priority is the queue that the subtasks wait in; "" means default.
 	Priority Priority `json:"priority,omitempty" enum:"high,default,low" default:"default" doc:"Which queue the items wait in."`
 	// Name and Labels are the client's own, returned as sent; labels filter lists.
 	Name   string            `json:"name,omitempty" maxLength:"256" doc:"Your own name for the aggregation."`
-	Labels map[string]string `json:"labels,omitempty" doc:"Your own labels; lists filter by them."`
+	Labels map[string]string `json:"labels,omitempty" doc:"Your own labels, up to 32 of up to 128 characters; lists filter by them."`
 }
 
 // Items are the requests to send: Requests, or a GET of each of URLs.
@@ -124,6 +124,8 @@ type Aggregation struct {
 	Priority Priority `json:"-"`
 	// Deadline is how long it may take from its acceptance, or its last retry.
 	Deadline time.Duration `json:"-"`
+	// Trace is the traceparent of the trace that it is a part of; "" where there is none.
+	Trace string `json:"-"`
 	// Retries counts the times that the client has retried it.
 	Retries int `json:"-"`
 	// Fetches are what the first items of a small one fetch, for people, without secrets:
@@ -133,11 +135,11 @@ type Aggregation struct {
 
 // Counts says how many items stand where; all but Total add up to it.
 type Counts struct {
-	Total     int `json:"total"`
-	Succeeded int `json:"succeeded"`
-	Failed    int `json:"failed"`
-	Canceled  int `json:"canceled"`
-	Pending   int `json:"pending"`
+	Total     int `json:"total" doc:"Items in all."`
+	Succeeded int `json:"succeeded" doc:"Items that succeeded."`
+	Failed    int `json:"failed" doc:"Items that failed."`
+	Canceled  int `json:"canceled" doc:"Items that were canceled."`
+	Pending   int `json:"pending" doc:"Items that have not ended."`
 }
 
 // Time is an instant that writes as RFC 3339 in UTC with milliseconds.

@@ -131,3 +131,54 @@ func TestAggregation_JSON(t *testing.T) {
 		t.Errorf("one that waits: Marshal = %s, %v\nwant      %s", waiting, err, want)
 	}
 }
+
+// TestAggregation_roundTrip holds that Go clients read what the API writes.
+func TestAggregation_roundTrip(t *testing.T) {
+	at := gather.UnixMilli(1_700_000_000_123)
+	sent := gather.Aggregation{
+		ID: "agg_1", Name: "n", Labels: map[string]string{"team": "search"}, Status: gather.StatusPartial, Reason: "deadline_exceeded",
+		Counts:    gather.Counts{Total: 4, Succeeded: 2, Failed: 1, Canceled: 1},
+		CreatedAt: at, StartedAt: &at, FinishedAt: &at, ExpiresAt: &at, ElapsedMS: 1000.25,
+		Results: []gather.Result{
+			{URL: "https://a/?b&c", Status: gather.ItemSucceeded, HTTPStatus: 200, ContentType: "application/json", Body: json.RawMessage(`null`), ElapsedMS: 0.5, Attempts: 1},
+			{Index: 1, Key: "k", Status: gather.ItemSucceeded, Body: json.RawMessage(`{"a":"<☃>"}`), Truncated: true},
+			{Index: 2, Status: gather.ItemFailed, BodyBase64: []byte{0, 255}, Error: &gather.ItemError{Code: gather.CodeDNSError, Message: "m"}},
+		},
+	}
+	text, err := json.Marshal(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var received gather.Aggregation
+	if err := json.Unmarshal(text, &received); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(received)
+	if err != nil || string(again) != string(text) {
+		t.Errorf("%s\nreads as %s, %v", text, again, err)
+	}
+}
+
+func TestSpec_roundTrip(t *testing.T) {
+	three := 3
+	for _, sent := range []gather.Spec{
+		{URLs: []string{"http://a/", "http://b/"}},
+		{
+			Concurrency: 2, Deadline: gather.After(90 * time.Second), Retention: gather.After(time.Hour), Priority: gather.PriorityLow,
+			Name: "n", Labels: map[string]string{"a": "b"},
+			Requests: []gather.Request{{
+				URL: "http://a/", Method: "POST", Headers: map[string]string{"X": "<y>"}, Body: json.RawMessage(`null`), Key: "k", Timeout: gather.After(1500 * time.Millisecond),
+				Retry: &gather.Retry{MaxAttempts: &three, MinBackoff: gather.After(0), MaxBackoff: gather.After(time.Second)}, ExpectStatus: []int{200, 404},
+			}, {URL: "http://b/", BodyText: "text"}},
+		},
+	} {
+		text, err := json.Marshal(sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var received gather.Spec
+		if err := json.Unmarshal(text, &received); err != nil || !reflect.DeepEqual(received, sent) {
+			t.Errorf("%s reads as %+v, %v", text, received, err)
+		}
+	}
+}

@@ -44,6 +44,28 @@ func (resp *Response) FillResult(res *Result) {
 	}
 }
 
+// Content is the response's body: JSON without the space between its parts, all else byte
+// by byte. It undoes what [Response.FillResult] has made of it.
+func (r *Result) Content() []byte {
+	if len(r.Body) == 0 {
+		return r.BodyBase64
+	}
+	var text string
+	if r.isJSON() || json.Unmarshal(r.Body, &text) != nil {
+		return r.Body
+	}
+	return []byte(text)
+}
+
+// isJSON reports whether Body is the response's JSON, and not its text as a JSON string. A
+// string under a JSON type may be either, where it is not JSON what the server has sent; it
+// is taken for JSON.
+func (r *Result) isJSON() bool {
+	mediaType, _ := parseContentType(r.ContentType)
+	complete := !r.Truncated && (r.Error == nil || r.Error.Code == CodeHTTPStatus)
+	return isJSON(mediaType) && complete
+}
+
 // complete reports whether Body is all that the server sent: the first half of
 // a number is a valid number, so a cut body is never taken for JSON.
 func (resp *Response) complete() bool { return !resp.Truncated && resp.Error == nil }

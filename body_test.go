@@ -130,3 +130,40 @@ func FuzzResponse_FillResult(f *testing.F) {
 func nested(depth int) string {
 	return strings.Repeat("[", depth) + strings.Repeat("]", depth)
 }
+
+// TestResult_Content holds that a body comes out as it went in.
+func TestResult_Content(t *testing.T) {
+	gone := &ItemError{Code: CodeHTTPResponseIncomplete, Message: "cut off"}
+	for name, c := range map[string]struct {
+		contentType, body, want string
+		truncated               bool
+		err                     *ItemError
+	}{
+		"JSON loses its space":          {contentType: "application/json", body: "{ \"a\": [1, 2] }\n", want: `{"a":[1,2]}`},
+		"a JSON string keeps its marks": {contentType: "application/json", body: `"hello"`, want: `"hello"`},
+		"null":                          {contentType: "application/problem+json", body: "null", want: "null"},
+		"text":                          {contentType: "text/html; charset=utf-8", body: "<a href=\"x\">\n ☃ &amp;\u2028</a>\n", want: "<a href=\"x\">\n ☃ &amp;\u2028</a>\n"},
+		"text that looks like JSON":     {contentType: "text/plain", body: `"hello"`, want: `"hello"`},
+		"cut JSON is text":              {contentType: "application/json", body: `{"a":`, want: `{"a":`, truncated: true},
+		"JSON cut within a string":      {contentType: "application/json", body: `"hel`, want: `"hel`, err: gone},
+		"binary":                        {contentType: "image/png", body: "\x89PNG\x00\xff", want: "\x89PNG\x00\xff"},
+		"nothing":                       {contentType: "text/plain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent, received Result
+			resp := Response{HTTPStatus: 200, ContentType: c.contentType, Body: []byte(c.body), Truncated: c.truncated, Error: c.err}
+			resp.FillResult(&sent)
+			sent.Error = c.err
+			line, err := sent.Line()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(line, &received); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(received.Content()); got != c.want {
+				t.Errorf("%s has the content %q, want %q", line, got, c.want)
+			}
+		})
+	}
+}

@@ -12,13 +12,50 @@ import (
 // aggregation. What encoding/json would write for them is written here by hand, text of
 // plain ASCII characters above all; everything else is left to encoding/json.
 
-// Line is the result as one line of JSON, without a line end. A Body that is no JSON is an error.
-func (r *Result) Line() ([]byte, error) {
+// Line is the result as one line of JSON, without a line end and without its times,
+// StartedMS and LastAttemptMS. A Body that is no JSON is an error.
+func (r *Result) Line() ([]byte, error) { return r.appendLine(nil) }
+
+// Stored is the result as a [StoredLine]. A Body that is no JSON is an error.
+func (r *Result) Stored() ([]byte, error) {
+	if r.StartedMS == nil {
+		return r.Line()
+	}
+	times := strconv.AppendInt([]byte(`,"started_ms":`), *r.StartedMS, 10)
+	if r.LastAttemptMS != 0 {
+		times = strconv.AppendFloat(append(times, `,"last_attempt_ms":`...), r.LastAttemptMS, 'f', -1, 64)
+	}
+	return r.appendLine(append(times, '}'))
+}
+
+// StoredLine is a [Result] as the store keeps it: the end that its times give to its line,
+// if they are known, and the line. Clients get the times only where they ask for them.
+type StoredLine string
+
+// Line is the result's line of JSON, without its times.
+func (s StoredLine) Line() string {
+	return string(s[max(0, strings.IndexByte(string(s), '{')):])
+}
+
+// Timed is the result's line of JSON with its times, as far as they are known.
+func (s StoredLine) Timed() string {
+	line := s.Line()
+	times := string(s[:len(s)-len(line)])
+	if times == "" {
+		return line
+	}
+	return strings.TrimSuffix(line, "}") + times
+}
+
+func (r *Result) appendLine(before []byte) ([]byte, error) {
 	if bytes.IndexByte(r.Body, '\n') >= 0 || len(r.Body) > 0 && !json.Valid(r.Body) || !(r.ElapsedMS >= 0 && r.ElapsedMS < 1e15) {
-		return marshalLine(r) // which compacts it, or says what is wrong
+		untimed := *r
+		untimed.StartedMS, untimed.LastAttemptMS = nil, 0
+		line, err := marshalLine(&untimed) // which compacts it, or says what is wrong
+		return append(before, line...), err
 	}
 	line := make([]byte, 0, 256+len(r.Key)+len(r.URL)+len(r.ContentType)+len(r.Body)+base64.StdEncoding.EncodedLen(len(r.BodyBase64)))
-	line = append(r.appendOpening(line), `,"status":`...)
+	line = append(r.appendOpening(append(line, before...)), `,"status":`...)
 	line = appendString(line, string(r.Status))
 	if r.HTTPStatus != 0 {
 		line = strconv.AppendInt(append(line, `,"http_status":`...), int64(r.HTTPStatus), 10)

@@ -16,10 +16,9 @@ type Page struct {
 type Reading struct {
 	// Aggregation is without results. It may be shared, and must not be changed.
 	*Aggregation
-	// Lines yields the [Result] of each item that had finished, as JSON on a line without
-	// its end, in input order. What did not fit into the first reading is read as it is
-	// asked for.
-	Lines func(ctx context.Context) iter.Seq2[string, error]
+	// Lines yields the [Result] of each item that had finished, without a line end, in
+	// input order. What did not fit into the first reading is read as it is asked for.
+	Lines func(ctx context.Context) iter.Seq2[StoredLine, error]
 }
 
 // Filter says which aggregations a list holds; zero fields let all pass.
@@ -34,8 +33,8 @@ type Completion struct {
 	// Position counts results in order of completion, from 1. It never changes,
 	// and is never used again for another result.
 	Position int
-	// Line is the [Result] as JSON, without a line end.
-	Line []byte
+	// Line is the [Result], without a line end.
+	Line StoredLine
 }
 
 // Progress is what a follower is told: the results that came since the last
@@ -62,6 +61,28 @@ type Creation struct {
 type Readiness struct {
 	// Workers counts the workers seen in the last seconds.
 	Workers int
+	// Finished counts the items that all workers together have finished so far, and begins
+	// anew after a minute without any. It lags behind by up to some seconds.
+	Finished int64
 	// Warnings name settings of Redis that can lose data, and what to set instead.
 	Warnings []string
+}
+
+// Pending is what workers have begun of an aggregation and not finished.
+type Pending struct {
+	// AtMS is when this was so, in milliseconds from the aggregation's creation.
+	AtMS int64 `json:"at_ms" doc:"When this was so, in milliseconds from the aggregation's created_at."`
+	// Items are in input order. An item without a result that is not among them waits for its first attempt.
+	Items []PendingItem `json:"items" doc:"In input order. An item without a result that is not among them waits for its first attempt."`
+}
+
+// PendingItem is an item that a worker has begun and not finished.
+type PendingItem struct {
+	Index int `json:"index" doc:"Position in the input, from 0."`
+	// Status is ItemFetching or ItemRetrying.
+	Status ItemStatus `json:"status" enum:"fetching,retrying" doc:"fetching: at its first attempt, or within a second after it; retrying: at a further one, or waits for it."`
+	// Attempts counts the requests sent, the one in flight included.
+	Attempts int `json:"attempts" doc:"Requests sent, the one in flight included."`
+	// StartedMS is when the first of them was sent, in milliseconds from the aggregation's creation.
+	StartedMS int64 `json:"started_ms" doc:"Milliseconds from the aggregation's created_at to the first attempt."`
 }

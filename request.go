@@ -20,11 +20,11 @@ const (
 // often and how long to try. It never changes once it is accepted.
 type Request struct {
 	// URL is absolute, http or https.
-	URL string `json:"url" doc:"Absolute http or https URL." example:"https://api.example.com/weather"`
+	URL string `json:"url" doc:"Absolute http or https URL of up to 8192 bytes." example:"https://api.example.com/weather"`
 	// Method is the request method; "" means GET.
 	Method string `json:"method,omitempty" doc:"Request method." default:"GET"`
 	// Headers are sent as given. Their values are secrets: they appear in no log and no list.
-	Headers map[string]string `json:"headers,omitempty" doc:"Request headers. Their values are kept secret."`
+	Headers map[string]string `json:"headers,omitempty" doc:"Up to 100 request headers. Their values are kept secret."`
 	// Body is any JSON, sent as application/json. At most one of Body and BodyText is given.
 	Body json.RawMessage `json:"body,omitempty" doc:"Any JSON, sent as application/json. Excludes body_text."`
 	// BodyText is sent as it is.
@@ -32,12 +32,12 @@ type Request struct {
 	// Key is the client's own name for the item, unique within the aggregation if given.
 	Key string `json:"key,omitempty" maxLength:"256" doc:"Your own name for the item; unique within the aggregation."`
 	// Timeout bounds one attempt, up to the last byte of its body; nil means 10 s.
-	Timeout *Duration `json:"timeout,omitempty" doc:"Bound on one attempt, a Go duration. Default 10s." example:"10s"`
+	Timeout *Duration `json:"timeout,omitempty" doc:"Bound on one attempt, at most 24h. Default 10s." example:"10s"`
 	// Retry says how often and how fast to try again; nil means the defaults,
 	// and for POST and PATCH only where the request cannot have reached the server.
 	Retry *Retry `json:"retry,omitempty" doc:"How often and how fast to try again."`
 	// ExpectStatus lists the status codes that count as success; empty means 200 to 299.
-	ExpectStatus []int `json:"expect_status,omitempty" doc:"Status codes that count as success. Default 200 to 299."`
+	ExpectStatus []int `json:"expect_status,omitempty" doc:"Status codes that count as success, each 200 to 599. Default 200 to 299."`
 }
 
 // Retry says how often and how fast a request is tried again.

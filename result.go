@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ItemStatus is how one item ended.
+// ItemStatus is how one item ended, or stands.
 type ItemStatus string
 
 // The ways an item ends.
@@ -13,6 +13,14 @@ const (
 	ItemSucceeded ItemStatus = "succeeded"
 	ItemFailed    ItemStatus = "failed"
 	ItemCanceled  ItemStatus = "canceled"
+)
+
+// The ways an item stands between its first attempt and its end.
+const (
+	// ItemFetching is at its first attempt.
+	ItemFetching ItemStatus = "fetching"
+	// ItemRetrying is at a further attempt, or waits for it.
+	ItemRetrying ItemStatus = "retrying"
 )
 
 // Result is how one item ended. It is written once; only a retry of the whole
@@ -34,8 +42,13 @@ type Result struct {
 	Body json.RawMessage `json:"body,omitempty" doc:"The response: JSON as JSON, text as a string."`
 	// BodyBase64 stands in place of Body where the response is binary.
 	BodyBase64 []byte `json:"body_base64,omitempty" doc:"The response where it is binary."`
+	// StartedMS is when the first request was sent, in milliseconds from the aggregation's
+	// creation; nil means that none was.
+	StartedMS *int64 `json:"started_ms,omitempty" doc:"Milliseconds from the aggregation's created_at to the first attempt; only in streams with timing=true."`
 	// ElapsedMS spans from the first request sent to the end of the last, in milliseconds.
 	ElapsedMS float64 `json:"elapsed_ms" doc:"Milliseconds from the first attempt to the end of the last."`
+	// LastAttemptMS is what the last attempt took of ElapsedMS; 0 where there was one alone.
+	LastAttemptMS float64 `json:"last_attempt_ms,omitempty" doc:"What the last of several attempts took of elapsed_ms; only in streams with timing=true."`
 	// Attempts counts the requests sent.
 	Attempts int `json:"attempts" doc:"Requests sent."`
 	// Truncated tells that the body was over the limit and is cut.

@@ -79,24 +79,39 @@ func TestResult_Line_refusesWhatIsNoJSON(t *testing.T) {
 func TestResult_Line_roundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := result().Draw(t, "result")
-		line, err := want.Line()
+		stored, err := want.Stored()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.ContainsAny(line, "\n\r") || !json.Valid(line) {
-			t.Fatalf("%q is not one line of JSON", line)
+		if want.StartedMS == nil {
+			want.LastAttemptMS = 0
 		}
-		var got gather.Result
-		if err := json.Unmarshal(line, &got); err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("%s reads as %+v, %v\nwant %+v", line, got, err, want)
+		wantResult(t, gather.StoredLine(stored).Timed(), want)
+		line, _ := want.Line()
+		want.StartedMS, want.LastAttemptMS = nil, 0
+		wantResult(t, string(line), want)
+		if got := gather.StoredLine(stored).Line(); got != string(line) {
+			t.Fatalf("%s is stored as %s, which has the line %s", line, stored, got)
 		}
 	})
+}
+
+func wantResult(tb rapid.TB, line string, want gather.Result) {
+	tb.Helper()
+	if strings.ContainsAny(line, "\n\r") || !json.Valid([]byte(line)) {
+		tb.Fatalf("%q is not one line of JSON", line)
+	}
+	var got gather.Result
+	if err := json.Unmarshal([]byte(line), &got); err != nil || !reflect.DeepEqual(got, want) {
+		tb.Fatalf("%s reads as %+v, %v\nwant %+v", line, got, err, want)
+	}
 }
 
 // What is written by hand is what encoding/json writes.
 func TestLine_isThatOfEncodingJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := result().Draw(t, "result")
+		r.StartedMS, r.LastAttemptMS = nil, 0 // which the line has apart
 		request := gather.Request{
 			URL:    rapid.OneOf(rapid.Just("https://a/?b=c&d=<e>"), rapid.StringMatching(`[ -~]*`), rapid.String()).Draw(t, "request's url"),
 			Method: rapid.SampledFrom([]string{"", "", "", "POST"}).Draw(t, "method"),
@@ -175,15 +190,17 @@ func TestMilliseconds(t *testing.T) {
 func result() *rapid.Generator[gather.Result] {
 	return rapid.Custom(func(t *rapid.T) gather.Result {
 		r := gather.Result{
-			Index:       rapid.IntRange(0, 9999).Draw(t, "index"),
-			Key:         rapid.String().Draw(t, "key"),
-			URL:         rapid.String().Draw(t, "url"),
-			Status:      rapid.SampledFrom([]gather.ItemStatus{gather.ItemSucceeded, gather.ItemFailed, gather.ItemCanceled}).Draw(t, "status"),
-			HTTPStatus:  rapid.IntRange(0, 599).Draw(t, "status code"),
-			ContentType: rapid.String().Draw(t, "content type"),
-			ElapsedMS:   gather.Milliseconds(time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "elapsed"))),
-			Attempts:    rapid.IntRange(0, 100).Draw(t, "attempts"),
-			Truncated:   rapid.Bool().Draw(t, "truncated"),
+			Index:         rapid.IntRange(0, 9999).Draw(t, "index"),
+			Key:           rapid.String().Draw(t, "key"),
+			URL:           rapid.String().Draw(t, "url"),
+			Status:        rapid.SampledFrom([]gather.ItemStatus{gather.ItemSucceeded, gather.ItemFailed, gather.ItemCanceled}).Draw(t, "status"),
+			HTTPStatus:    rapid.IntRange(0, 599).Draw(t, "status code"),
+			ContentType:   rapid.String().Draw(t, "content type"),
+			ElapsedMS:     gather.Milliseconds(time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "elapsed"))),
+			Attempts:      rapid.IntRange(0, 100).Draw(t, "attempts"),
+			StartedMS:     rapid.Ptr(rapid.Int64Range(0, 1e12), true).Draw(t, "started"),
+			LastAttemptMS: gather.Milliseconds(time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "last attempt"))),
+			Truncated:     rapid.Bool().Draw(t, "truncated"),
 		}
 		switch rapid.IntRange(0, 2).Draw(t, "body") {
 		case 1:

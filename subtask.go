@@ -44,6 +44,12 @@ type Subtask struct {
 	Items string `json:"items,omitempty"`
 }
 
+// startsOfARun is how many start numbers an item has in each run of an aggregation.
+const startsOfARun = 1_000_000
+
+// StartedAgain reports whether a worker was lost with the item in this run.
+func (t *Subtask) StartedAgain() bool { return (t.Start-1)%startsOfARun > 0 }
+
 // mostItems bounds what a batch may name; none comes near it.
 const mostItems = 1_000_000
 
@@ -92,6 +98,9 @@ type Plan struct {
 	Subtasks []Subtask
 	// DeadlineIn is the time left until the deadline.
 	DeadlineIn time.Duration
+	// Waited is the time from acceptance, or the client's last retry, until it was taken up;
+	// negative where that was done before.
+	Waited time.Duration
 }
 
 // Claim is a worker's hold on one item for the length of one attempt.
@@ -108,6 +117,11 @@ type Claim struct {
 	Attempts int
 	// SinceFirst is the time from the item's first attempt to this one.
 	SinceFirst time.Duration
+	// StartedMS is when the first attempt was made, in milliseconds from the aggregation's creation.
+	StartedMS int64
+	// Waited is the time that the item has waited for a worker since it was handed to the
+	// queue, or since the time that it was put off to; negative where it was not.
+	Waited time.Duration
 	// Lane is the queue of the aggregation's subtasks.
 	Lane Lane
 	// Run counts the times that the client had retried the aggregation.
@@ -134,6 +148,8 @@ type Worker struct {
 	Name string
 	// Concurrency is how many fetches it has in flight at once.
 	Concurrency int
+	// Finished is how many items it has finished since it said so last.
+	Finished int64
 }
 
 // Round is what a watchdog has to look after now.
@@ -156,6 +172,8 @@ type Visit struct {
 	Status Status
 	// Lane is the queue of its subtasks.
 	Lane Lane
+	// Trace is the traceparent that was kept with it; "" where there is none.
+	Trace string
 	// Soon is when it has to be visited again, where that is before another round would come; else 0.
 	Soon time.Duration
 	// Lost are subtasks whose worker did not end them in time; they are handed out again under a new start.

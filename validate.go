@@ -26,9 +26,9 @@ const (
 // Fault is one thing that is wrong with what a client sent.
 type Fault struct {
 	// Location is where, such as "body.requests[3].url".
-	Location string `json:"location"`
+	Location string `json:"location" doc:"Where, such as body.requests[3].url."`
 	// Message is what, and what would be right. It never repeats a value, which may be a secret.
-	Message string `json:"message"`
+	Message string `json:"message" doc:"What is wrong, and what would be right."`
 }
 
 // faults collects what is wrong, at most maxFaults of it.
@@ -77,7 +77,7 @@ func (f *faults) checkItems(s *Spec, maxRequests int) {
 		if len(s.URLs) > len(s.Requests) {
 			location = "body.urls"
 		}
-		f.add(location, "%d items are over the limit of %d; split the list or raise --max-requests", n, maxRequests)
+		f.add(location, "%d items are over the limit of %d; split the list, or have the server started with a higher --max-requests", n, maxRequests)
 		return
 	}
 	for i, u := range s.URLs {

@@ -197,7 +197,7 @@ func TestChaos_RedisStopped(t *testing.T) {
 	sum.print(t, "3d. `SIGSTOP` of Redis for 5 s")
 }
 
-// link is the way to Redis, which can be cut and slowed.
+// link is a way to a server, such as Redis, which can be cut and slowed.
 type link struct {
 	t     *testing.T
 	proxy *toxiproxy.Proxy
@@ -206,11 +206,17 @@ type link struct {
 
 func newLink(t *testing.T, server *redistest.Server) *link {
 	t.Helper()
+	l := newLinkTo(t, server.Addr())
+	l.url = "redis://" + l.proxy.Listen
+	return l
+}
+
+func newLinkTo(t *testing.T, address string) *link {
+	t.Helper()
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	l := &link{t: t, proxy: toxiproxy.NewProxy(api, "redis", "127.0.0.1:0", server.Addr())}
+	l := &link{t: t, proxy: toxiproxy.NewProxy(api, "link", "127.0.0.1:0", address)}
 	l.mend()
 	t.Cleanup(l.cut)
-	l.url = "redis://" + l.proxy.Listen
 	return l
 }
 
@@ -222,6 +228,16 @@ func (l *link) mend() {
 	if err := l.proxy.Start(); err != nil {
 		l.t.Fatal(err)
 	}
+}
+
+// withoutAnswers lets requests pass and ends connections in place of the answers, until the
+// returned function is called.
+func (l *link) withoutAnswers() (without func()) {
+	l.t.Helper()
+	if _, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(`{"name": "deaf", "type": "limit_data", "stream": "downstream", "attributes": {"bytes": 0}}`)); err != nil {
+		l.t.Fatal(err)
+	}
+	return func() { l.proxy.Toxics.ResetToxics(context.Background()) }
 }
 
 // with puts something in the way, in both directions, until the returned function is called.

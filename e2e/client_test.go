@@ -14,22 +14,24 @@ import (
 // object is a JSON object on its way out.
 type object = map[string]any
 
-// client is a client of one API. It takes compressed answers only where a test
-// asks for them, and follows no redirects.
+// client is a client of one API, which holds every answer against the API's document. It
+// takes compressed answers only where a test asks for them, and follows no redirects.
 type client struct {
-	base    string
-	http    *http.Client
-	headers []string // sent with every request
+	base     string
+	http     *http.Client
+	headers  []string // sent with every request
+	promises *promises
 }
 
 func newClient(tb testing.TB, base string) *client {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	tb.Cleanup(transport.CloseIdleConnections)
-	return &client{base: base, http: &http.Client{
+	c := &http.Client{
 		Transport:     transport,
 		Timeout:       2 * patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return &client{base: base, http: c, promises: &promises{tb: tb, base: base, http: c}}
 }
 
 // with is the client with an API key.
@@ -49,17 +51,29 @@ type answer struct {
 // try sends a request. The body is nil, or text as a string, or anything to be
 // encoded as JSON; headers are "Name: value".
 func (c *client) try(method, path string, body any, headers ...string) (*answer, error) {
-	resp, err := c.open(method, path, body, headers...)
+	resp, err := c.send(method, path, body, headers...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
-	return &answer{resp.StatusCode, resp.Header, text}, err
+	a := &answer{resp.StatusCode, resp.Header, text}
+	if err == nil {
+		c.promises.check(method, path, a)
+	}
+	return a, err
 }
 
 // open sends a request and leaves the response's body to the caller.
 func (c *client) open(method, path string, body any, headers ...string) (*http.Response, error) {
+	resp, err := c.send(method, path, body, headers...)
+	if err == nil {
+		c.promises.check(method, path, &answer{resp.StatusCode, resp.Header, nil})
+	}
+	return resp, err
+}
+
+func (c *client) send(method, path string, body any, headers ...string) (*http.Response, error) {
 	var payload io.Reader
 	switch body := body.(type) {
 	case nil:

@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,10 +26,10 @@ func launch(t *testing.T, bound time.Duration, name string, env []string, args .
 func TestCommand_Help(t *testing.T) {
 	t.Parallel()
 	ownRedis(t)
-	both := "redis-url log-format log-level"
+	both := "redis-url log-format log-level pprof-listen"
 	for name, flags := range map[string]string{
-		"api":    both + " listen demo max-requests max-wait api-keys api-keys-file insecure-no-auth rate-limit rate-burst max-open max-waits max-streams monitor-write",
-		"worker": both + " concurrency allow-net max-body",
+		"api":    both + " listen demo max-requests max-wait api-keys api-keys-file insecure-no-auth guard-metrics rate-limit rate-burst max-open max-waits max-streams monitor-write",
+		"worker": both + " concurrency allow-net max-body metrics-listen",
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := launch(t, patience, name, nil, "--help")
@@ -41,11 +45,68 @@ func TestCommand_Help(t *testing.T) {
 			explained := regexp.MustCompile(`(?m)^\s+(?:-\w, )?--([a-z-]+)`).FindAllStringSubmatch(stdout, -1)
 			for _, found := range explained {
 				variable := "$GATHER_" + strings.ToUpper(strings.ReplaceAll(found[1], "-", "_"))
-				if found[1] != "help" && !strings.Contains(text, variable) {
+				if found[1] != "help" && found[1] != "version" && !strings.Contains(text, variable) {
 					t.Errorf("--%s is explained without %s", found[1], variable)
 				}
 			}
 		})
+	}
+}
+
+// TestCommand_Names calls the one binary of the image by its other names.
+func TestCommand_Names(t *testing.T) {
+	t.Parallel()
+	for name, flag := range map[string]string{"api": "--listen", "worker": "--concurrency", "gather": "completion"} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.Symlink(binary(t, "gather"), path); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), path, "--help").Output()
+		if err != nil || !strings.Contains(string(out), "Usage: "+name) || !strings.Contains(string(out), flag) {
+			t.Errorf("%s --help: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// TestCommand_Version holds that every command tells its version, as metrics and the document
+// do, and that the image's build can give it one.
+func TestCommand_Version(t *testing.T) {
+	t.Parallel()
+	ownRedis(t)
+	// A variable for everything, as of Compose, is none of its business.
+	stdout, stderr, code := launch(t, patience, "worker", []string{"GATHER_VERSION=1.2.3"}, "--version")
+	version, found := strings.CutPrefix(stdout, "worker ")
+	if code != 0 || stderr != "" || !found || strings.TrimSpace(version) == "" {
+		t.Errorf("worker --version: code %d, %q, %q", code, stdout, stderr)
+	}
+	for _, name := range []string{"api", "gather"} {
+		if stdout, _, code := launch(t, patience, name, nil, "--version"); code != 0 || stdout != name+" "+version {
+			t.Errorf("%s --version: code %d, %q", name, code, stdout)
+		}
+	}
+	s := startEmbedded(t)
+	version = strings.TrimSpace(version)
+	if metrics := string(s.get(t, http.StatusOK, "/metrics").body); !strings.Contains(metrics, `version="`+version+`"`) {
+		t.Errorf("metrics do not tell the version %s", version)
+	}
+
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := regexp.MustCompile(`-ldflags="(.+?)"`).FindSubmatch(dockerfile)
+	if flags == nil || !strings.Contains(string(flags[1]), "$VERSION") {
+		t.Fatal("the Dockerfile does not pass a version on")
+	}
+	path := filepath.Join(t.TempDir(), "api") // a name that the image has it under, too
+	for given, want := range map[string]string{"1.2.3": "api 1.2.3", "": "api " + version} {
+		ldflags := strings.ReplaceAll(string(flags[1]), "$VERSION", given)
+		if _, err := execute(os.Environ(), "go", "build", "-ldflags", ldflags, "-o", path, "gather/cmd/gather"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := execute(os.Environ(), path, "--version"); err != nil || got != want {
+			t.Errorf("built with VERSION=%s: %q, %v, want %q", given, got, err, want)
+		}
 	}
 }
 
@@ -88,8 +149,15 @@ func TestCommand_BadFlags(t *testing.T) {
 		"a key of two":       {"api", nil, []string{"--api-keys", "a:" + strongKey + ",b:" + strongKey}, []string{"--api-keys", "key 2", "two owners"}},
 		"no file of keys":    {"api", nil, []string{"--api-keys-file", "/nowhere/keys"}, []string{"--api-keys-file", "/nowhere/keys"}},
 		"write for all":      {"api", nil, []string{"--monitor-write", "--api-keys", "a:" + strongKey + ",b:" + strongKey + "b"}, []string{"--monitor-write", "--monitor-owners"}},
+		"a stranger sees":    {"api", nil, []string{"--monitor-owners", "ops,ads", "--api-keys", "ads:" + strongKey}, []string{"--monitor-owners", `"ops"`, "ops:KEY"}},
+		"nobody sees":        {"api", nil, []string{"--monitor-owners", "ops"}, []string{"--monitor-owners", "--api-keys"}},
+		"a worker's flag":    {"api", []string{"GATHER_MAX_BODY=2MiB"}, []string{redis, "--allow-net", "10.0.0.0/8"}, []string{"--allow-net is a flag of the worker", "cmd/worker"}},
+		"worker's flags":     {"api", []string{"GATHER_REDIS_URL=redis://127.0.0.1:1"}, []string{"--concurrency=7", "--max-body=2MiB"}, []string{"--concurrency is", "--max-body is"}},
 		"limits":             {"api", nil, []string{"--rate-limit=-1", "--max-open=1001", "--max-waits=0", "--max-streams=0"}, []string{"--rate-limit -1", "--max-open 1001", "--max-waits 0", "--max-streams 0"}},
 		"a burst of nothing": {"api", nil, []string{"--rate-burst", "3"}, []string{"--rate-burst", "--rate-limit"}},
+		"profiles for all":   {"worker", nil, []string{redis, "--pprof-listen", ":6060"}, []string{"--pprof-listen :6060", "other machines"}},
+		"profiles nowhere":   {"api", nil, []string{"--pprof-listen", "6060"}, []string{"--pprof-listen", "6060", "host:port"}},
+		"metrics nowhere":    {"worker", nil, []string{redis, "--metrics-listen", "x"}, []string{"--metrics-listen", "x", "host:port"}},
 		"several":            {"worker", nil, []string{"--concurrency", "0", "--max-body", "1"}, []string{"--redis-url", "--concurrency", "--max-body"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,6 +21,7 @@ var contract = []struct {
 	{"invalid", testInvalid},
 	{"refusals", testRefusals},
 	{"service", testService},
+	{"examples", testExamples},
 	{"outcomes", testOutcomes},
 	{"order", testOrder},
 	{"timing", testTiming},

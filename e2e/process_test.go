@@ -31,8 +31,14 @@ type process struct {
 // is stopped and has to end cleanly; its output is shown if the test fails.
 func start(tb testing.TB, name string, env []string, args ...string) *process {
 	tb.Helper()
+	return startWith(tb, name, nil, append(withoutGather(os.Environ()), env...), args...)
+}
+
+// startWith is start with a standard input, and with no variables but these.
+func startWith(tb testing.TB, name string, stdin io.Reader, env []string, args ...string) *process {
+	tb.Helper()
 	p := &process{name: name, cmd: exec.Command(binary(tb, name), args...), done: make(chan struct{})}
-	p.cmd.Env = append(withoutGather(os.Environ()), env...)
+	p.cmd.Env, p.cmd.Stdin = env, stdin
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	endWithParent(p.cmd)
 	started := make(chan error)
@@ -64,11 +70,11 @@ func start(tb testing.TB, name string, env []string, args ...string) *process {
 	return p
 }
 
-// withoutGather drops the variables that would change what the product does.
+// withoutGather drops the variables that would change what the product does, or where it sends traces.
 func withoutGather(environ []string) []string {
 	var kept []string
 	for _, variable := range environ {
-		if !strings.HasPrefix(variable, "GATHER_") {
+		if !strings.HasPrefix(variable, "GATHER_") && !strings.HasPrefix(variable, "OTEL_") {
 			kept = append(kept, variable)
 		}
 	}

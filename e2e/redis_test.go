@@ -18,6 +18,17 @@ func TestReadiness(t *testing.T) {
 		s.get(t, http.StatusOK, "/healthz")
 		s.get(t, http.StatusServiceUnavailable, "/readyz")
 	})
+	t.Run("a deadline is kept", func(t *testing.T) {
+		began := time.Now()
+		agg := s.do(t, http.StatusOK, http.MethodPost, aggregations,
+			object{"urls": []string{"https://example.com/"}, "deadline": "1s"}, "Prefer: wait=30").aggregation(t)
+		if agg.Status != "failed" || agg.Reason != "deadline_exceeded" || agg.Results[0].code() != "deadline_exceeded" {
+			t.Errorf("%+v", agg)
+		}
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("a deadline of 1 s took %v", took)
+		}
+	})
 	t.Run("what is accepted then is done later", func(t *testing.T) {
 		u := newUpstream(t)
 		agg := s.create(t, object{"urls": u.urls("/a", "/b")})

@@ -43,6 +43,7 @@ func TestSecrets(t *testing.T) {
 			w.commands.wantSilent(t, w.canaries, c.sealed)
 			w.wantRedisSilent(t, w.canaries, c.sealed)
 			w.wantLogsSilent(t, w.canaries)
+			w.wantTracesSilent(t)
 		})
 	}
 }
@@ -60,6 +61,7 @@ type watched struct {
 	u        *upstream
 	flags    []string
 	sealed   bool
+	traces   *otlp
 	answers  *recording
 	commands *monitor
 	ids      []string
@@ -67,7 +69,8 @@ type watched struct {
 
 func startWatched(t *testing.T, flags ...string) *watched {
 	t.Helper()
-	w := &watched{system: &system{redis: launchDurable(t)}, canaries: newCanaries(), whole: t, u: newUpstream(t)}
+	w := &watched{canaries: newCanaries(), whole: t, u: newUpstream(t), traces: newOTLP(t)}
+	w.system = &system{redis: launchDurable(t), env: w.traces.env()}
 	w.flags = flags
 	w.commands = w.startMonitor(t)
 	w.addAPI(t, append([]string{"--redis-url", w.redis.URL, "--api-keys", "owner:" + w.apiKey, "--rate-limit", "100000", "--max-open", "100"}, flags...)...)
@@ -79,7 +82,9 @@ func startWatched(t *testing.T, flags ...string) *watched {
 	return w
 }
 
-func (w *watched) worker() *process { return w.addWorker(w.whole, w.flags...) }
+func (w *watched) worker() *process {
+	return w.addWorker(w.whole, append([]string{"--metrics-listen", "127.0.0.1:0"}, w.flags...)...)
+}
 
 // accept creates an aggregation of the requests.
 func (w *watched) accept(t *testing.T, spec object) string {
@@ -113,4 +118,23 @@ func (w *watched) readAll(t *testing.T) {
 		}
 	}
 	w.monitored(t)
+	for _, s := range w.scrapeAll(t) {
+		if found := w.all(s.text); found != nil {
+			t.Errorf("%q is in the metrics:\n%s", found, s.text)
+		}
+	}
+}
+
+// wantTracesSilent wants no canary in any span.
+func (w *watched) wantTracesSilent(tb testing.TB) {
+	tb.Helper()
+	said := w.traces.said()
+	for line := range strings.Lines(said) {
+		if found := w.all(line); found != nil {
+			tb.Errorf("%q is in a span: %.2000s", found, line)
+		}
+	}
+	if !strings.Contains(said, "http.request.resend_count") {
+		tb.Error("no span is of an attempt again: there is nothing to look at")
+	}
 }

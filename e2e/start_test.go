@@ -55,11 +55,35 @@ func TestCommand_CannotStart(t *testing.T) {
 			if code != 1 {
 				t.Errorf("code %d, want 1", code)
 			}
-			wantOneLine(t, stderr, c.says...)
+			wantOneLine(t, withoutLog(stderr), c.says...)
 			if strings.Contains(stderr, secret) {
 				t.Errorf("it repeats the password: %s", stderr)
 			}
 		})
+	}
+}
+
+// withoutLog is what a command says beside its log.
+func withoutLog(stderr string) (rest string) {
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "time=") {
+			rest += line
+		}
+	}
+	return rest
+}
+
+// TestCommand_SaysThatItTries holds that who starts a process before its Redis learns at
+// once what it waits for.
+func TestCommand_SaysThatItTries(t *testing.T) {
+	t.Parallel()
+	ownRedis(t)
+	p := start(t, "worker", nil, "--redis-url", "redis://user:"+secret+"@127.0.0.1:1")
+	eventually(t, "the worker says that it tries", func() bool {
+		return strings.Contains(p.stderr.String(), `level=INFO msg="Redis does not answer yet, tries again" redis=redis://user:xxxxx@127.0.0.1:1 `)
+	})
+	if code, ended := p.exit(patience); !ended || code != 1 {
+		t.Errorf("it ended: %t, with code %d", ended, code)
 	}
 }
 
@@ -69,8 +93,9 @@ func TestCommand_Variables(t *testing.T) {
 	ownRedis(t)
 	url := strings.Replace(redistest.LaunchTCP(t, "requirepass "+secret).URL, "://", "://:"+secret+"@", 1)
 	env := []string{"GATHER_REDIS_URL=" + url, "GATHER_LOG_FORMAT=json", "GATHER_LOG_LEVEL=debug"}
+	env = append(env, "GATHER_ALLOW_NET=10.0.0.0/8,"+loopback) // the worker's, and no business of the API
 	api := start(t, "api", append(env, "GATHER_LISTEN=127.0.0.1:0", "GATHER_MAX_REQUESTS=2", "GATHER_MAX_WAIT=1s"))
-	worker := start(t, "worker", append(env, "GATHER_ALLOW_NET=10.0.0.0/8,"+loopback))
+	worker := start(t, "worker", env)
 	c := newClient(t, api.address(t))
 	c.ready(t, 1)
 	u := newUpstream(t)

@@ -27,6 +27,7 @@ type system struct {
 	redis   *redistest.Set // nil in embedded mode
 	apis    []*process
 	workers []*process
+	env     []string // of all processes
 }
 
 // startEmbedded runs one process without a Redis. The flags are the worker's.
@@ -61,7 +62,7 @@ func startBare(tb testing.TB) *system {
 func (s *system) addAPI(tb testing.TB, flags ...string) *process {
 	tb.Helper()
 	args := append([]string{"--listen", "127.0.0.1:0", "--log-level", "debug"}, flags...)
-	p := start(tb, "api", nil, args...)
+	p := start(tb, "api", s.env, args...)
 	s.apis = append(s.apis, p)
 	if s.client == nil {
 		s.client = newClient(tb, p.address(tb))
@@ -73,7 +74,7 @@ func (s *system) addAPI(tb testing.TB, flags ...string) *process {
 func (s *system) addWorker(tb testing.TB, flags ...string) *process {
 	tb.Helper()
 	args := append([]string{"--redis-url", s.redis.URL, "--allow-net", loopback, "--log-level", "debug"}, flags...)
-	p := start(tb, "worker", nil, args...)
+	p := start(tb, "worker", s.env, args...)
 	s.workers = append(s.workers, p)
 	p.works(tb)
 	return p

@@ -16,15 +16,17 @@ func (s *Store) Cancel(ctx context.Context, id string) (*gather.Aggregation, err
 	if err := s.own(ctx, id); err != nil {
 		return nil, err
 	}
-	n, err := s.run(ctx, cancelScript, id).Int()
-	switch {
-	case err != nil:
+	reply, err := s.run(ctx, cancelScript, id).Slice()
+	if err != nil {
 		return nil, unavailable(ctx, "cancel", id, err)
-	case n == -1:
+	}
+	switch integer(reply[0]) {
+	case -1:
 		return nil, gather.ErrNotFound
-	case n == 0:
+	case 0:
 		return nil, gather.ErrFinished
 	}
+	s.tellEnd(ctx, id, reply[1])
 	return s.Get(ctx, id)
 }
 
@@ -50,7 +52,7 @@ func (s *Store) Retry(ctx context.Context, id string) (*gather.Aggregation, erro
 	if err := s.visitSoon(ctx, id, s.timing.VisitInterval); err != nil {
 		return nil, err
 	}
-	n, err := s.run(ctx, retryScript, id).Int()
+	n, err := s.run(ctx, retryScript, id, gather.TraceOf(ctx)).Int()
 	switch {
 	case err != nil:
 		return nil, unavailable(ctx, "retry", id, err)
@@ -58,6 +60,8 @@ func (s *Store) Retry(ctx context.Context, id string) (*gather.Aggregation, erro
 		return nil, errors.Join(gather.ErrNotFound, s.Forget(ctx, id))
 	case n == -2:
 		return nil, gather.ErrUnfinished
+	case n > 0:
+		s.observer.Reopened()
 	}
 	// A visit may have come between that found it finished and has planned the next
 	// for its expiry.
@@ -82,14 +86,18 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	n, err := s.runWithAll(ctx, deleteScript, id).Int()
+	reply, err := s.runWithAll(ctx, deleteScript, id).Slice()
 	if err != nil {
 		return unavailable(ctx, "delete", id, err)
+	}
+	there := integer(reply[0]) == 1
+	if there {
+		s.tellEnd(ctx, id, reply[1])
 	}
 	if err := s.Forget(ctx, id); err != nil {
 		return err
 	}
-	if n == 0 {
+	if !there {
 		return gather.ErrNotFound
 	}
 	return nil

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -41,7 +40,7 @@ func newClusters(tb testing.TB) func(testing.TB) redis.UniversalClient {
 			Addrs: c.Addrs(), ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, ContextTimeoutEnabled: true, DialerRetries: 1,
 		})
 		test.Cleanup(func() { _ = rdb.Close() })
-		if err := storetest.Empty(context.Background(), rdb); err != nil {
+		if err := errors.Join(storetest.Empty(test.Context(), rdb), rdb.ScriptFlush(test.Context()).Err()); err != nil {
 			test.Fatal(err)
 		}
 		return rdb

@@ -75,7 +75,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if err != nil {
 		return nil, false, err
 	}
-	args, err := creationArgs(c.Spec, first, notAfter, gather.OwnerOf(ctx), seals)
+	args, err := creationArgs(ctx, c.Spec, first, notAfter, seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -101,6 +101,9 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if integer(reply[0]) < 0 {
 		return nil, false, fmt.Errorf("create %s: Redis came to it too late: %w", id, gather.ErrUnavailable)
 	}
+	if created = integer(reply[0]) == 1; created {
+		s.observer.Created()
+	}
 	if apart && time.Since(start) > s.timing.ForgetAfter/6 {
 		_ = s.visitSoon(ctx, id, first) // by its own clock, a watchdog may have forgotten it by now
 	}
@@ -108,7 +111,6 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 		return nil, false, err
 	}
 	s.confirmKey(ctx, id, c)
-	created = integer(reply[0]) == 1
 	state := stateFields(reply[2])
 	if created {
 		addFields(state, args)
@@ -141,8 +143,13 @@ func (s *Store) settle(ctx context.Context, id string, c *gather.Creation, cause
 			return nil, false, cause
 		}
 	}
-	if agg, err := s.Get(ctx, id); err == nil && s.replicated(ctx, id) == nil {
-		return agg, true, nil
+	if agg, err := s.Get(ctx, id); err == nil {
+		if c.IdempotencyKey == "" { // else it may be another's, who has counted it
+			s.observer.Created()
+		}
+		if s.replicated(ctx, id) == nil {
+			return agg, true, nil
+		}
 	}
 	return nil, false, fmt.Errorf("%w: %w", gather.ErrOutcomeUnknown, cause)
 }
@@ -163,7 +170,7 @@ func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 }
 
 // creationArgs are what create.lua takes. notAfter is by Redis' clock.
-func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, owner string, seals *sealer) ([]any, error) {
+func creationArgs(ctx context.Context, spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, seals *sealer) ([]any, error) {
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -176,8 +183,11 @@ func creationArgs(spec *gather.Spec, firstVisit time.Duration, notAfter time.Tim
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
 	}
-	if owner != "" {
+	if owner := gather.OwnerOf(ctx); owner != "" {
 		fields = append(fields, "owner", owner)
+	}
+	if trace := gather.TraceOf(ctx); trace != "" {
+		fields = append(fields, "trace", trace)
 	}
 	args := make([]any, 0, 3+len(fields)+len(items))
 	args = append(args, firstVisit.Milliseconds(), notAfter.UnixMilli(), len(fields))

@@ -81,6 +81,7 @@ func decodeMeta(id string, m map[string]string, now time.Time) (*gather.Aggregat
 		Status:    gather.Status(m["status"]),
 		Reason:    m["reason"],
 		Owner:     m["owner"],
+		Trace:     m["trace"],
 		CreatedAt: gather.UnixMilli(number("created")),
 		Priority:  gather.Priority(m["priority"]),
 		Deadline:  time.Duration(number("deadline")) * time.Millisecond,

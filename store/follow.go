@@ -99,7 +99,17 @@ type completed struct {
 	more bool // there are results after it already
 }
 
+// completions ends the aggregation first, where its deadline is over and no worker does.
 func (s *Store) completions(ctx context.Context, id string, after int) (*completed, error) {
+	part, err := s.completionsAsTheyAre(ctx, id, after)
+	s.outage.note(err)
+	if err == nil && s.endOverdue(ctx, part.Aggregation) {
+		return s.completionsAsTheyAre(ctx, id, after)
+	}
+	return part, err
+}
+
+func (s *Store) completionsAsTheyAre(ctx context.Context, id string, after int) (*completed, error) {
 	reply, err := s.run(ctx, completionsScript, id, after, chunkBytes).Slice()
 	if errors.Is(err, redis.Nil) {
 		return nil, gather.ErrNotFound
@@ -119,7 +129,7 @@ func (s *Store) completions(ctx context.Context, id string, after int) (*complet
 	for i := 4; i+1 < len(reply); i += 2 {
 		part.Completions = append(part.Completions, gather.Completion{
 			Position: int(integer(reply[i])),
-			Line:     []byte(text(reply[i+1])),
+			Line:     gather.StoredLine(text(reply[i+1])),
 		})
 	}
 	return part, nil

@@ -100,7 +100,7 @@ func FuzzStored(f *testing.F) {
 		}
 		if reading, err := s.Read(ctx, id); err == nil {
 			for read, err := range reading.Lines(ctx) {
-				if err == nil && read != line {
+				if err == nil && string(read) != line {
 					t.Errorf("%q is read as %q", line, read)
 				}
 			}

@@ -18,6 +18,7 @@ const (
 	indexKey    = "gather:{all}:index"
 	scheduleKey = "gather:{all}:schedule"
 	workersKey  = "gather:{all}:workers"
+	finishedKey = "gather:{all}:finished"
 	ownersKey   = "gather:{all}:owners"
 	// sealedWithKey holds the id of a key, not the key.
 	sealedWithKey = "gather:{all}:sealed-with"

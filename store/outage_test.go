@@ -138,8 +138,9 @@ func TestStore_whenRedisIs(t *testing.T) {
 		server := redistest.Launch(t, "appendonly yes", "appendfsync always")
 		w := newWitnesses(t, server.URL, store.Timing{Poll: 5 * time.Millisecond})
 		server.Kill()
-		w.failed.Store(0)
-		again(t, "both have noticed", func() error { return atLeast(10, w.failed.Load()) })
+		again(t, "both have noticed", func() error {
+			return errors.Join(atLeast(2, w.ofWait.failed.Load()), atLeast(2, w.ofFollow.failed.Load()))
+		})
 		server.Restart()
 		again(t, "the last result is recorded", func() error {
 			_, err := w.store.Record(t.Context(), w.id, []gather.Result{{Status: gather.ItemSucceeded}})
@@ -151,6 +152,31 @@ func TestStore_whenRedisIs(t *testing.T) {
 		if err := <-w.followed; err != nil {
 			t.Errorf("the follow: %v", err)
 		}
+	})
+	t.Run("away at a deadline", func(t *testing.T) {
+		t.Parallel()
+		server := redistest.Launch(t, "appendonly yes", "appendfsync always")
+		s, rdb := newStore(t, server.URL, store.Timing{})
+		id := mustCreate(t, s, oneItem)
+		mustBegin(t, s, id)
+		for field, unit := range map[string]time.Duration{"accepted": time.Millisecond, "accepted_us": time.Microsecond} {
+			if err := rdb.HIncrBy(t.Context(), "gather:{"+id+"}", field, -int64(time.Hour/unit)).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server.Kill()
+		if _, err := s.Get(t.Context(), id); !errors.Is(err, gather.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		away := time.Now()
+		server.Restart()
+		again(t, "it is read", func() error {
+			agg, err := s.Get(t.Context(), id)
+			if err == nil && agg.Status != gather.StatusRunning && time.Since(away) < 3*time.Second {
+				t.Errorf("a reader has ended it before its workers could record what they have: %+v", agg)
+			}
+			return err
+		})
 	})
 	t.Run("away for longer than they are patient", func(t *testing.T) {
 		t.Parallel()
@@ -214,25 +240,28 @@ func TestStore_whenRedisIs(t *testing.T) {
 	})
 }
 
-// witnesses wait for and follow an aggregation of one item.
+// witnesses wait for and follow an aggregation of one item, each through a store of its own.
 type witnesses struct {
-	store  *store.Store
-	id     string
-	failed atomic.Int64 // commands that failed
-	waited chan error
+	store            *store.Store
+	id               string
+	ofWait, ofFollow replies
+	waited           chan error
 	// followed is nil if one result came and then the end.
 	followed chan error
 }
 
+// newWitnesses returns when both have found Redis.
 func newWitnesses(t *testing.T, url string, timing store.Timing) *witnesses {
 	t.Helper()
-	s, rdb := newStore(t, url, timing)
-	w := &witnesses{store: s, waited: make(chan error, 1), followed: make(chan error, 1)}
-	rdb.AddHook(failures{&w.failed})
-	w.id = mustCreate(t, s, oneItem)
-	mustBegin(t, s, w.id)
+	waiting, waitingRDB := newStore(t, url, timing)
+	following, followingRDB := newStore(t, url, timing)
+	w := &witnesses{store: following, waited: make(chan error, 1), followed: make(chan error, 1)}
+	w.id = mustCreate(t, following, oneItem)
+	mustBegin(t, following, w.id)
+	waitingRDB.AddHook(&w.ofWait)
+	followingRDB.AddHook(&w.ofFollow)
 	go func() {
-		reading, err := s.Wait(t.Context(), w.id, time.Hour, nil)
+		reading, err := waiting.Wait(t.Context(), w.id, time.Hour, nil)
 		if err == nil && reading.Status != gather.StatusSucceeded {
 			err = fmt.Errorf("%+v", reading.Aggregation)
 		}
@@ -241,7 +270,7 @@ func newWitnesses(t *testing.T, url string, timing store.Timing) *witnesses {
 	go func() {
 		results := 0
 		var failure error
-		for progress, err := range s.Follow(t.Context(), w.id, 0) {
+		for progress, err := range following.Follow(t.Context(), w.id, 0) {
 			failure = errors.Join(failure, err)
 			results += len(progress.Completions)
 		}
@@ -250,16 +279,8 @@ func newWitnesses(t *testing.T, url string, timing store.Timing) *witnesses {
 		}
 		w.followed <- failure
 	}()
-	again(t, "both are there", func() error {
-		n, err := rdb.Exists(t.Context(), "gather:{"+w.id+"}:followed").Result()
-		if err != nil {
-			return err
-		}
-		subscribed, err := rdb.PubSubNumSub(t.Context(), "gather:changed").Result()
-		if err != nil {
-			return err
-		}
-		return atLeast(2, n+subscribed["gather:changed"])
+	again(t, "both have read", func() error {
+		return errors.Join(atLeast(1, w.ofWait.scripts.Load()), atLeast(1, w.ofFollow.scripts.Load()))
 	})
 	return w
 }
@@ -271,23 +292,26 @@ func atLeast(want, n int64) error {
 	return nil
 }
 
-// failures counts commands that fail.
-type failures struct{ count *atomic.Int64 }
+// replies counts scripts that Redis has answered, and commands that did not reach it.
+type replies struct{ scripts, failed atomic.Int64 }
 
-func (f failures) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (r *replies) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (f failures) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (r *replies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
 		var answer redis.Error
-		if err != nil && !errors.As(err, &answer) {
-			f.count.Add(1)
+		switch {
+		case err != nil && !errors.As(err, &answer):
+			r.failed.Add(1)
+		case err == nil && cmd.Name() == "evalsha":
+			r.scripts.Add(1)
 		}
 		return err
 	}
 }
 
-func (f failures) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (r *replies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 

@@ -55,7 +55,17 @@ type readPart struct {
 	next  int64 // the index to go on at; -1 at the end
 }
 
+// readPart ends the aggregation first, where its deadline is over and no worker does.
 func (s *Store) readPart(ctx context.Context, id string, first int64, whose int) (*readPart, error) {
+	part, err := s.readPartAsItIs(ctx, id, first, whose)
+	s.outage.note(err)
+	if err == nil && s.endOverdue(ctx, part.Aggregation) {
+		return s.readPartAsItIs(ctx, id, first, whose)
+	}
+	return part, err
+}
+
+func (s *Store) readPartAsItIs(ctx context.Context, id string, first int64, whose int) (*readPart, error) {
 	reply, err := readScript.Run(ctx, s.rdb, []string{metaKey(id), resultsKey(id)}, first, chunkBytes, whose).Slice()
 	if errors.Is(err, redis.Nil) {
 		return nil, gather.ErrNotFound
@@ -66,10 +76,13 @@ func (s *Store) readPart(ctx context.Context, id string, first int64, whose int)
 	seconds, _ := strconv.ParseInt(text(reply[1]), 10, 64)
 	us, _ := strconv.ParseInt(text(reply[2]), 10, 64)
 	agg, err := decodeMeta(id, stateFields(reply[0]), time.UnixMicro(seconds*1e6+us))
-	if err == nil && !visible(ctx, agg) {
+	if err != nil {
+		return nil, err
+	}
+	if !visible(ctx, agg) {
 		return nil, gather.ErrNotFound
 	}
-	return &readPart{Aggregation: agg, next: integer(reply[3]), lines: reply[4:]}, err
+	return &readPart{Aggregation: agg, next: integer(reply[3]), lines: reply[4:]}, nil
 }
 
 // stateFields is a hash that a script returned as a list.
@@ -84,11 +97,11 @@ func stateFields(list any) map[string]string {
 
 // reading is what the part begins. Several may make one of the same part: it never changes.
 func (s *Store) reading(part *readPart) *gather.Reading {
-	lines := func(ctx context.Context) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
+	lines := func(ctx context.Context) iter.Seq2[gather.StoredLine, error] {
+		return func(yield func(gather.StoredLine, error) bool) {
 			for part := part; ; {
 				for _, line := range part.lines {
-					if !yield(text(line), nil) {
+					if !yield(gather.StoredLine(text(line)), nil) {
 						return
 					}
 				}

@@ -28,10 +28,11 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	if len(reply) < planFields {
 		return nil, fmt.Errorf("begin %s: what is stored of it can't be read", id)
 	}
-	claims, _ := reply[3].([]any)
+	claims, _ := reply[4].([]any)
 	plan := &gather.Plan{
 		Lane:       gather.Lane(text(reply[0])),
 		DeadlineIn: milliseconds(reply[1]),
+		Waited:     milliseconds(reply[3]),
 		Subtasks:   subtasks(reply[planFields:]),
 	}
 	requests := s.keyring.opener(id)
@@ -44,6 +45,8 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 			DeadlineIn: plan.DeadlineIn,
 			Attempts:   1,
 			SinceFirst: milliseconds(claims[3]),
+			StartedMS:  integer(claims[4]),
+			Waited:     -1,
 		}
 		claim.Request, claim.Unreadable = requests.open(claim.Index, text(claims[2]))
 		plan.Claims = append(plan.Claims, claim)
@@ -53,8 +56,8 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 
 // How many fields begin.lua returns before the subtasks, and of each claim.
 const (
-	planFields  = 4
-	claimFields = 4
+	planFields  = 5
+	claimFields = 5
 )
 
 // Claim claims subtasks for one attempt each. Whoever holds a claim passes it for
@@ -95,6 +98,8 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 			Unreadable: unreadable,
 			Attempts:   int(integer(fields[1])),
 			SinceFirst: milliseconds(fields[2]),
+			StartedMS:  integer(fields[3]),
+			Waited:     milliseconds(fields[4]),
 		})
 	}
 	return claims, nil
@@ -139,7 +144,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 	args := make([]any, 0, 1+4*len(results))
 	args = append(args, s.uncapped())
 	for i := range results {
-		line, err := results[i].Line()
+		line, err := results[i].Stored()
 		if err != nil {
 			return nil, fmt.Errorf("record %s/%d: %w", id, results[i].Index, err)
 		}
@@ -151,7 +156,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 	}
 	return &gather.Recorded{
 		First:    int(integer(reply[0])),
-		Finished: integer(reply[1]) == 1,
+		Finished: s.tellEnd(ctx, id, reply[1]),
 		Lane:     gather.Lane(text(reply[2])),
 		Next:     subtasks(reply[3:]),
 	}, nil

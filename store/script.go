@@ -22,11 +22,13 @@ var (
 	recordScript      = scriptOfOne("record")
 	restartScript     = scriptOfOne("restart")
 	visitScript       = scriptOfOne("visit")
+	overdueScript     = scriptOfOne("overdue")
 	cancelScript      = scriptOfOne("cancel")
 	retryScript       = scriptOfOne("retry")
 	deleteScript      = scriptOfOne("delete")
 	completionsScript = scriptOfOne("completions")
 	followScript      = scriptOfOne("follow")
+	pendingScript     = scriptOfOne("pending")
 )
 
 // readScript runs so often that it goes without the prelude, which takes longer than it.

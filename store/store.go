@@ -4,7 +4,7 @@
 //
 // Each aggregation has these keys, which share a hash tag and so a slot:
 //
-//	gather:{ID}            hash    status, counts, times in ms, the owner, the client's name and labels
+//	gather:{ID}            hash    status, counts, times in ms, owner, traceparent, the client's name and labels
 //	gather:{ID}:requests   hash    index → stored request (encoding.go)
 //	gather:{ID}:todo       list    indexes of the items not handed out yet
 //	gather:{ID}:waiting    zset    items handed out that wait for a worker, by since when (ms)
@@ -21,6 +21,7 @@
 //	gather:{all}:index     zset    ids, in the order of their names, which is that of creation
 //	gather:{all}:schedule  zset    ids by when the watchdog has to look at them next (ms)
 //	gather:{all}:workers   zset    workers, with their concurrency, by their last heartbeat (ms)
+//	gather:{all}:finished  string  how many items the workers have finished; gone a minute after the last
 //	gather:{all}:sealed-with
 //	                       string  id of the key that requests are sealed with (keyring.go)
 //	gather:key:{HASH}      string  an idempotency key: the aggregation made with it
@@ -63,7 +64,10 @@ type Store struct {
 	// replicas is how many must have an aggregation before it is accepted.
 	replicas int
 
-	timing Timing
+	timing   Timing
+	observer Observer
+	// outage is what readers have seen of the last one.
+	outage outage
 	// heard is when Redis last told its time.
 	heard atomic.Pointer[clockReading]
 	// mostOpen is how many unfinished aggregations an owner may have; 0 means no bound.
@@ -81,7 +85,7 @@ func New(rdb redis.UniversalClient) *Store { return NewWith(rdb, Timing{}) }
 // NewWith is New with other times than the usual ones, for tests.
 func NewWith(rdb redis.UniversalClient, t Timing) *Store {
 	t.fill()
-	s := &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t}
+	s := &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t, observer: unobserved{}}
 	_, cluster := rdb.(*redis.ClusterClient)
 	s.apart.Store(cluster)
 	s.confirms.run = s.confirmDue

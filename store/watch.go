@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,6 +27,11 @@ const (
 	suspectsAtOnce = 16
 	// mostStarts is how often an item is handed out before it fails as worker_lost.
 	mostStarts = 5
+	// finishedKept is how long the count of finished items is kept after the last of them:
+	// it is there for throughput, and an idle Redis is to hold nothing.
+	finishedKept = time.Minute
+	// visitFields is how many values visit.lua returns before the subtasks.
+	visitFields = 6
 )
 
 // Tick tells that the worker is alive, and returns the aggregations that it must
@@ -34,9 +40,9 @@ const (
 //
 // Where nothing is due for longer, the round's Sleep is idleVisits visit intervals.
 func (s *Store) Tick(ctx context.Context, w gather.Worker) (*gather.Round, error) {
-	keys := []string{scheduleKey, workersKey}
+	keys := []string{scheduleKey, workersKey, finishedKey}
 	reply, err := tickScript.Run(ctx, s.rdb, keys,
-		workerMember(w), s.timing.VisitInterval.Milliseconds(), visitsAtOnce, workerSeen.Milliseconds()).Slice()
+		workerMember(w), s.timing.VisitInterval.Milliseconds(), visitsAtOnce, workerSeen.Milliseconds(), w.Finished, int(finishedKept.Seconds())).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "tick of", w.Name, err)
 	}
@@ -54,9 +60,17 @@ func (s *Store) Tick(ctx context.Context, w gather.Worker) (*gather.Round, error
 	return round, nil
 }
 
-// Leave tells that the worker is gone.
+// Leave tells that the worker is gone, and what it has finished since its last tick.
 func (s *Store) Leave(ctx context.Context, w gather.Worker) error {
-	return unavailable(ctx, "leave of", w.Name, s.rdb.ZRem(ctx, workersKey, workerMember(w)).Err())
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZRem(ctx, workersKey, workerMember(w))
+		if w.Finished > 0 {
+			p.IncrBy(ctx, finishedKey, w.Finished)
+			p.Expire(ctx, finishedKey, finishedKept)
+		}
+		return nil
+	})
+	return unavailable(ctx, "leave of", w.Name, err)
 }
 
 // workerMember is what the workers key holds of a worker.
@@ -78,9 +92,11 @@ func (s *Store) Visit(ctx context.Context, round *gather.Round, id string) (*gat
 		ID:     id,
 		Status: gather.Status(text(reply[0])),
 		Lane:   gather.Lane(text(reply[1])),
+		Trace:  text(reply[5]),
 	}
-	lost := 4 + subtaskFields*int(integer(reply[3]))
-	visit.Lost, visit.Suspects = subtasks(reply[4:lost]), subtasks(reply[lost:])
+	s.tellEnd(ctx, id, reply[4])
+	lost := visitFields + subtaskFields*int(integer(reply[3]))
+	visit.Lost, visit.Suspects = subtasks(reply[visitFields:lost]), subtasks(reply[lost:])
 	next := milliseconds(reply[2])
 	switch {
 	case visit.Status == "" && idTime(id).Before(time.Now().Add(-s.timing.ForgetAfter)):
@@ -118,22 +134,46 @@ func (s *Store) visitSoon(ctx context.Context, id string, in time.Duration) erro
 // Ready returns what is needed to tell whether work can be sent here.
 func (s *Store) Ready(ctx context.Context) (gather.Readiness, error) {
 	var ready gather.Readiness
-	now, err := s.now(ctx)
+	workers, err := s.Workers(ctx)
 	if err != nil {
 		return ready, err
 	}
-	since := strconv.FormatInt(now.Add(-workerSeen).UnixMilli(), 10)
-	workers, err := s.rdb.ZCount(ctx, workersKey, since, "+inf").Result()
-	if err != nil {
-		return ready, unavailable(ctx, "count", "workers", err)
+	finished, err := s.rdb.Get(ctx, finishedKey).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) { // none before the first
+		return ready, unavailable(ctx, "count", "finished items", err)
 	}
-	ready.Workers = int(workers)
+	ready.Workers, ready.Finished = len(workers), finished
 	for _, info := range s.memoryInfos(ctx) {
 		if warning := memoryWarning(info); warning != "" && !slices.Contains(ready.Warnings, warning) {
 			ready.Warnings = append(ready.Warnings, warning)
 		}
 	}
 	return ready, nil
+}
+
+// Workers returns the workers that were heard of in the last seconds.
+func (s *Store) Workers(ctx context.Context) ([]gather.Worker, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	since := strconv.FormatInt(now.Add(-workerSeen).UnixMilli(), 10)
+	members, err := s.rdb.ZRangeByScore(ctx, workersKey, &redis.ZRangeBy{Min: since, Max: "+inf"}).Result()
+	if err != nil {
+		return nil, unavailable(ctx, "list", "workers", err)
+	}
+	workers := make([]gather.Worker, len(members))
+	for i, member := range members {
+		workers[i] = workerOf(member)
+	}
+	return workers, nil
+}
+
+// workerOf reads what workerMember has written.
+func workerOf(member string) gather.Worker {
+	space := strings.LastIndexByte(member, ' ')
+	n, _ := strconv.Atoi(member[space+1:])
+	return gather.Worker{Name: member[:max(space, 0)], Concurrency: n}
 }
 
 // memoryInfos are what Redis, or each master of a cluster, says of its memory, by INFO's

@@ -34,6 +34,9 @@ type batchRun struct {
 	holder string
 	ready  func() // lets the next batch in
 	kept   time.Time
+	// handedOut is when the items were handed to the queue, as far as the first claim tells:
+	// what is kept says less.
+	handedOut time.Time
 }
 
 // startAll starts the items of a batch one after the other.
@@ -66,6 +69,7 @@ func (b *batchRun) startAll(ctx context.Context, batch gather.Subtask) error {
 		for _, claim := range claims {
 			if claim != nil {
 				held--
+				b.observe(claim)
 				b.start(ctx, claim)
 			}
 		}
@@ -89,6 +93,17 @@ func (b *batchRun) acquire(ctx context.Context, items []gather.Subtask) error {
 			return err
 		}
 	}
+}
+
+// observe tells how long the item has waited, for this worker's slots too.
+func (b *batchRun) observe(claim *gather.Claim) {
+	if claim.Waited < 0 {
+		return
+	}
+	if b.handedOut.IsZero() {
+		b.handedOut = time.Now().Add(-claim.Waited)
+	}
+	b.server.observer.Claimed(fetchQueue(claim.Lane), max(claim.Waited, time.Since(b.handedOut)))
 }
 
 // stopped is why a batch is not started to its end.

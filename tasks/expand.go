@@ -69,6 +69,9 @@ func (s *Server) begin(ctx context.Context, id string, room gather.Room) (plan *
 	if err != nil || plan == nil {
 		return nil, err
 	}
+	if plan.Waited >= 0 {
+		s.observer.Started(plan.Waited)
+	}
 	s.watchdog.lookAfter(plan.DeadlineIn)
 	return plan, nil
 }

@@ -78,18 +78,33 @@ func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
 	if err != nil || claim == nil {
 		return err // or it has a result, is another's, or is not wanted any more
 	}
+	if claim.Waited >= 0 {
+		s.observer.Claimed(queue, claim.Waited)
+	}
 	return s.fetchItem(ctx, id, claim)
 }
 
-// fetchItem runs a claimed item to its result. It returns retryLater or errHandedBack
-// where the item waits for a worker again.
+// fetchItem runs a claimed item to its result, and keeps that. It returns retryLater or
+// errHandedBack where the item waits for a worker again.
 func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) error {
+	ctx, end := s.traceItem(ctx, id, claim.Index)
+	result, err := s.attempts(ctx, id, claim)
+	if result != nil {
+		err = s.record(ctx, id, result)
+	}
+	end(result)
+	return err
+}
+
+// attempts sends the request until it has a result, which is expected to be recorded. It returns
+// none, and maybe why, where the item is not this worker's any more.
+func (s *Server) attempts(ctx context.Context, id string, claim *gather.Claim) (*gather.Result, error) {
 	var last *gather.Response // that came at all
 	for {
 		response, elapsed := s.send(ctx, id, claim)
 		if response.Error != nil && ctx.Err() != nil {
 			s.results.dismiss(id)
-			return s.aborted(ctx, id, claim)
+			return nil, s.aborted(ctx, id, claim)
 		}
 		last = latest(last, response)
 		result, later := judge(claim, response, elapsed)
@@ -97,20 +112,23 @@ func (s *Server) fetchItem(ctx context.Context, id string, claim *gather.Claim) 
 			if response.HTTPStatus == 0 && last != nil {
 				last.FillResult(result)
 			}
-			return s.record(id, result)
+			return result, nil
 		}
 		s.results.dismiss(id)
+		if later.delay < claim.DeadlineIn {
+			s.observer.Retried(later.why.Code)
+		}
 		if later.delay > waitHere {
-			return s.postpone(ctx, id, claim, later)
+			return nil, s.postpone(ctx, id, claim, later)
 		}
 		select {
 		case <-time.After(later.delay):
 		case <-ctx.Done():
-			return s.aborted(ctx, id, claim)
+			return nil, s.aborted(ctx, id, claim)
 		}
 		var err error
 		if claim, err = s.claim(ctx, id, claim); err != nil || claim == nil {
-			return err
+			return nil, err
 		}
 	}
 }
@@ -175,6 +193,9 @@ func (s *Server) send(ctx context.Context, id string, c *gather.Claim) (*gather.
 	}
 	request := c.Request
 	markUnsafe(&request, id, c.Index)
+	s.sending.Add(1)
+	defer s.sending.Add(-1)
+	ctx, end := s.traceAttempt(ctx, c)
 	sent := time.Now()
 	var response *gather.Response
 	if err := guarded(func() error { response = s.fetcher.Fetch(ctx, &request); return nil }); err != nil {
@@ -183,6 +204,7 @@ func (s *Server) send(ctx context.Context, id string, c *gather.Claim) (*gather.
 			Code: gather.CodeProxyInternalError, Message: "the worker failed while it sent the request; its log has more",
 		}}
 	}
+	end(response)
 	return response, c.SinceFirst + time.Since(sent)
 }
 
@@ -206,7 +228,10 @@ func judge(c *gather.Claim, response *gather.Response, elapsed time.Duration) (*
 	}
 	result := &gather.Result{
 		Index: c.Index, Run: c.Run, Key: request.Key, URL: request.URL, Status: status, Error: why,
-		Attempts: c.Attempts, ElapsedMS: gather.Milliseconds(elapsed),
+		Attempts: c.Attempts, StartedMS: &c.StartedMS, ElapsedMS: gather.Milliseconds(elapsed),
+	}
+	if c.Attempts > 1 {
+		result.LastAttemptMS = gather.Milliseconds(elapsed - c.SinceFirst)
 	}
 	response.FillResult(result)
 	return result, nil
@@ -236,20 +261,33 @@ func markUnsafe(r *gather.Request, id string, index int) {
 	r.Headers = headers
 }
 
+// outcome is a result on its way to the store, with the headers of what it has enqueued.
+type outcome struct {
+	gather.Result
+	headers map[string]string
+}
+
 // record keeps the result, together with others of the aggregation that come at the
 // same time.
-func (s *Server) record(id string, result *gather.Result) error {
-	_, err := s.results.callExpected(id, *result)
+func (s *Server) record(ctx context.Context, id string, result *gather.Result) error {
+	end := s.traceRecord(ctx)
+	_, err := s.results.callExpected(id, outcome{*result, headersOf(ctx)})
+	end(err)
 	return err
 }
 
 // recordAll keeps results and hands the next items to the queue. A worker that is
 // told to stop still does this, and one that can't reach Redis tries for a while:
 // the requests have been sent, and should not have to be sent again.
-func (s *Server) recordAll(id string, results []gather.Result) ([]struct{}, error) {
+func (s *Server) recordAll(id string, outcomes []outcome) ([]struct{}, error) {
+	results := make([]gather.Result, len(outcomes))
+	for i := range outcomes {
+		results[i] = outcomes[i].Result
+	}
+	ctx := withHeaders(context.Background(), outcomes[0].headers)
 	var failed error
 	for part := range bySize(results) {
-		failed = errors.Join(failed, s.recordPart(id, part))
+		failed = errors.Join(failed, s.recordPart(ctx, id, part))
 	}
 	return make([]struct{}, len(results)), failed
 }
@@ -275,13 +313,14 @@ func bySize(results []gather.Result) iter.Seq[[]gather.Result] {
 	}
 }
 
-func (s *Server) recordPart(id string, results []gather.Result) error {
+func (s *Server) recordPart(ctx context.Context, id string, results []gather.Result) error {
 	var recorded *gather.Recorded
-	return persist(context.Background(), recordTimeout, func(ctx context.Context) (err error) {
+	return persist(ctx, recordTimeout, func(ctx context.Context) (err error) {
 		if recorded == nil {
 			if recorded, err = s.store.Record(ctx, id, results); err != nil {
 				return err
 			}
+			s.finished.Add(int64(recorded.First))
 		}
 		return s.queue.fetch(ctx, id, recorded.Lane, recorded.Next)
 	})

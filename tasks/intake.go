@@ -38,7 +38,8 @@ type intake struct {
 	*pipelined
 	slots *slots
 	// name is that of the worker, whose own wake-ups need no way through Redis.
-	name string
+	name     string
+	observer Observer
 
 	mu        sync.Mutex
 	queues    map[string]*intakeQueue
@@ -47,6 +48,8 @@ type intake struct {
 	lookedAt  time.Time
 	delayed   bool // tasks wait for their time, or may
 	checkedAt time.Time
+	// asked is when asynq last called for a task.
+	asked time.Time
 
 	// coming counts the tasks that were taken and have not come to their handlers yet;
 	// here is closed when they have, and nil while nobody asks.
@@ -75,7 +78,7 @@ type intakeQueue struct {
 func newIntake(rdb redis.UniversalClient, s *slots) *intake {
 	in := &intake{
 		pipelined: newPipelined(rdb), slots: s, queues: make(map[string]*intakeQueue),
-		lookedAt: time.Now(), changed: make(chan struct{}, 1), closed: make(chan struct{}),
+		observer: unobserved{}, lookedAt: time.Now(), asked: time.Now(), changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	for name := range queueWeights {
 		in.queues[name] = &intakeQueue{expected: 1, unsure: true}
@@ -185,6 +188,13 @@ func (in *intake) holdsAny() bool {
 	return false
 }
 
+// askedAt is when asynq last called for a task.
+func (in *intake) askedAt() time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.asked
+}
+
 func (in *intake) isClosed() bool {
 	select {
 	case <-in.closed:
@@ -198,6 +208,7 @@ func (in *intake) isClosed() bool {
 // missed before it.
 func (in *intake) listen(ctx context.Context) {
 	hints.Listen(ctx, in.UniversalClient, wakeChannel, in.expectAny, func(payload string) {
+		in.observer.Woken()
 		if queue, tasks, from := parseWake(payload); from != in.name {
 			in.expect(queue, tasks)
 		}
@@ -237,6 +248,7 @@ func (in *intake) dequeue(ctx context.Context, queue string, call scriptCall) *r
 	in.hold(ctx)
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.asked = time.Now()
 	q := in.queues[queue]
 	if len(q.taken) > 0 {
 		cmd := q.taken[0]
@@ -383,6 +395,7 @@ func (in *intake) pause(ctx context.Context) {
 
 // look finds out, without a wake-up, whether any queue holds a task.
 func (in *intake) look(ctx context.Context) {
+	in.observer.Looked()
 	var pending []string
 	for name := range queueWeights {
 		pending = append(pending, "asynq:{"+name+"}:pending")

@@ -213,12 +213,15 @@ func TestIntake_asksRedisOnlyWhereThereMayBeATask(t *testing.T) {
 		for range 10 {
 			_, _ = p.round()
 		}
+		synctest.Wait()
 		if p.redis.dequeues > 0 {
 			t.Errorf("%d dequeue calls while all queues are empty", p.redis.dequeues)
 		}
 		p.redis.put("fetch-low", 1)
 		p.expect("fetch-low", 1)
-		if queue, took := p.next(); queue != "fetch-low" || took != 0 || p.redis.dequeues != 1 {
+		queue, took := p.next()
+		synctest.Wait()
+		if queue != "fetch-low" || took != 0 || p.redis.dequeues != 1 {
 			t.Errorf("a task of %q after %v and %d calls", queue, took, p.redis.dequeues)
 		}
 	})
@@ -231,6 +234,7 @@ func TestIntake_looksByItselfOnceInAWhile(t *testing.T) {
 		for time.Since(start) < 10*longestHold {
 			_, _ = p.round()
 		}
+		synctest.Wait()
 		if p.redis.exists > 1+int(time.Since(start)/longestHold) || p.redis.dequeues > 0 {
 			t.Errorf("idle for %v: %d looks, %d dequeues", time.Since(start), p.redis.exists, p.redis.dequeues)
 		}
@@ -252,6 +256,7 @@ func TestIntake_takesSeveralAtOnce(t *testing.T) {
 				t.Fatalf("task %d is of %q", i, queue)
 			}
 		}
+		synctest.Wait()
 		if p.redis.roundTrips != 1 || p.redis.dequeues != 10 {
 			t.Errorf("%d round trips with %d calls", p.redis.roundTrips, p.redis.dequeues)
 		}
@@ -265,6 +270,7 @@ func TestIntake_findsMoreThanItWasTold(t *testing.T) {
 		for range 60 {
 			p.next()
 		}
+		synctest.Wait()
 		if p.redis.roundTrips > 20 {
 			t.Errorf("%d round trips", p.redis.roundTrips)
 		}
@@ -290,6 +296,7 @@ func TestIntake_takesNoMoreThanThereAreSlots(t *testing.T) {
 		}
 		p.slots.release(1)
 		p.next()
+		synctest.Wait()
 		if n := p.redis.pending["fetch-default"]; n != 0 {
 			t.Errorf("%d tasks are left", n)
 		}

@@ -27,6 +27,8 @@ type Queue struct {
 	// name is the worker's, "" where there is none; onWake tells it what it has enqueued itself.
 	name   string
 	onWake func(queue string, tasks int)
+	// headers are what a run task carries.
+	headers func(ctx context.Context) map[string]string
 }
 
 // NewQueue returns a queue on rdb, which the caller closes.
@@ -36,12 +38,15 @@ func NewQueue(rdb redis.UniversalClient) *Queue { return newQueue(rdb, nil) }
 func newQueue(rdb redis.UniversalClient, c *clock) *Queue {
 	p := newPipelined(rdb)
 	p.clock = c
-	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(p), onWake: func(string, int) {}}
+	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(p), onWake: func(string, int) {}, headers: headersOf}
 }
+
+// Trace has run tasks carry the span of who enqueues them. It is called before the queue is used.
+func (q *Queue) Trace(t Tracer) { q.headers = t.Headers }
 
 // Run enqueues the task that takes up the aggregation.
 func (q *Queue) Run(ctx context.Context, agg *gather.Aggregation) error {
-	task, err := newRunTask(agg)
+	task, err := newRunTask(agg, q.headers(ctx))
 	if err != nil {
 		return err
 	}
@@ -57,7 +62,7 @@ func (q *Queue) fetch(ctx context.Context, id string, lane gather.Lane, list []g
 		made := make([]*asynq.Task, len(part))
 		for i, t := range part {
 			var err error
-			if made[i], err = newFetchTask(id, lane, t); err != nil {
+			if made[i], err = newFetchTask(id, lane, t, headersOf(ctx)); err != nil {
 				return err
 			}
 		}
@@ -127,7 +132,7 @@ func (q *Queue) leave(ctx context.Context, queue string, calls []scriptCall) (re
 
 // fetchOne enqueues a subtask, to be delivered after a delay where the options say so.
 func (q *Queue) fetchOne(ctx context.Context, id string, lane gather.Lane, t gather.Subtask, opts ...asynq.Option) error {
-	task, err := newFetchTask(id, lane, t)
+	task, err := newFetchTask(id, lane, t, headersOf(ctx))
 	if err != nil {
 		return err
 	}
@@ -157,6 +162,24 @@ func (q *Queue) isPaused(ctx context.Context, queue string) (bool, error) {
 		return false, fmt.Errorf("%w: see whether %s is paused: %w", gather.ErrUnavailable, queue, err)
 	}
 	return n > 0, nil
+}
+
+// Depth is how many tasks wait in the queues for a worker; a task is one item, some, or a
+// whole aggregation that nobody has taken up. It costs one LLEN a queue.
+func (q *Queue) Depth(ctx context.Context) (int, error) {
+	pipe := q.rdb.Pipeline()
+	lengths := make([]*redis.IntCmd, 0, len(queueWeights))
+	for queue := range queueWeights {
+		lengths = append(lengths, pipe.LLen(ctx, "asynq:{"+queue+"}:pending"))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, fmt.Errorf("%w: count waiting tasks: %w", gather.ErrUnavailable, err)
+	}
+	depth := 0
+	for _, length := range lengths {
+		depth += int(length.Val())
+	}
+	return depth, nil
 }
 
 const wakeChannel = "gather:wake"

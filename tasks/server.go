@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -56,6 +57,10 @@ type Options struct {
 	// NewClient makes a Redis client of its own for the server, which hooks into it.
 	NewClient func() redis.UniversalClient
 	Logger    *slog.Logger
+	// Observer is told what the worker does; nil means nobody.
+	Observer Observer
+	// Tracer follows what it does; nil means that nobody does, which costs nothing.
+	Tracer Tracer
 }
 
 // Server is a worker: it takes tasks from the queues and runs them.
@@ -65,7 +70,7 @@ type Server struct {
 	queue    *Queue
 	slots    *slots
 	claims   *together[gather.Claim, *gather.Claim]
-	results  *together[gather.Result, struct{}]
+	results  *together[outcome, struct{}]
 	inflight *inflight
 	watchdog *watchdog
 	intake   *intake
@@ -73,7 +78,12 @@ type Server struct {
 	asynq    *asynq.Server
 	rdb      redis.UniversalClient
 	log      *slog.Logger
-	reported sync.Map // messages of requests that could not be read
+	observer Observer
+	tracer   Tracer       // nil where nothing is traced
+	reported sync.Map     // messages of requests that could not be read
+	finished atomic.Int64 // items, for the watchdog to tell
+	sending  atomic.Int64 // requests in flight
+	handling atomic.Int64 // tasks that are at their handlers
 
 	stopTimeout    time.Duration
 	running        sync.RWMutex       // every handler holds it for reading
@@ -87,6 +97,9 @@ type Server struct {
 // NewServer returns a worker that Start sets to work.
 func NewServer(o Options) *Server {
 	rdb, storeClock := o.NewClient(), new(clock)
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	s := &Server{
 		store:       o.Store,
 		fetcher:     o.Fetcher,
@@ -96,17 +109,20 @@ func NewServer(o Options) *Server {
 		inflight:    newInflight(),
 		rdb:         rdb,
 		log:         o.Logger,
+		observer:    o.Observer,
+		tracer:      o.Tracer,
 		stopTimeout: o.StopTimeout,
 
 		stopBackground: func() {},
 	}
 	s.claims, s.results = newTogether(s.claimAll), newTogether(s.recordAll)
 	s.intake = newIntake(rdb, s.slots)
-	s.intake.clock = storeClock
+	s.intake.clock, s.intake.observer = storeClock, o.Observer
 	s.claims.others = s.intake.others
 	s.intake.name, s.queue.name, s.queue.onWake = o.Worker, o.Worker, s.intake.expect
 	s.watchdog = &watchdog{
-		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.handOut, log: o.Logger,
+		worker: gather.Worker{Name: o.Worker, Concurrency: o.Concurrency}, store: o.Store, queue: s.queue, begin: s.handOut,
+		log: o.Logger, observer: o.Observer, finished: &s.finished,
 		inspector: asynq.NewInspectorFromRedisClient(rdb), clock: storeClock, woken: make(chan struct{}, 1),
 	}
 	s.handlers, s.handBack = context.WithCancel(context.Background())
@@ -190,7 +206,11 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	s.running.RLock()
 	defer s.running.RUnlock()
 	s.intake.arrived()
+	s.handling.Add(1)
+	defer s.handling.Add(-1)
+	ctx, end := s.traceTask(ctx, task)
 	err := guarded(func() error { return s.handle(ctx, task) })
+	end(err)
 	if p := (*panics.Error)(nil); errors.As(err, &p) {
 		s.log.ErrorContext(ctx, "a task panicked", "type", task.Type(), "error", p)
 	}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -161,10 +163,10 @@ func TestServer_runsAnAggregation(t *testing.T) {
 		return &gather.Response{HTTPStatus: 200}
 	})
 	for _, task := range []*asynq.Task{
-		newTask(TypeFetch, []byte("{"), "fetch-default-bulk", "unreadable"),
-		newTask("email:send", nil, "fetch-default-bulk", "not ours"),
-		newTask(TypeFetch, []byte(`{"aggregation":"agg_1","item":{"batch":1,"items":"0-"}}`), "fetch-default-bulk", "without items"),
-		newTask(TypeRun, []byte("{"), runQueue, "unreadable run"),
+		newTask(TypeFetch, []byte("{"), nil, "fetch-default-bulk", "unreadable"),
+		newTask("email:send", nil, nil, "fetch-default-bulk", "not ours"),
+		newTask(TypeFetch, []byte(`{"aggregation":"agg_1","item":{"batch":1,"items":"0-"}}`), nil, "fetch-default-bulk", "without items"),
+		newTask(TypeRun, []byte("{"), nil, runQueue, "unreadable run"),
 	} {
 		mustEnqueue(t, q, task)
 	}
@@ -227,5 +229,52 @@ func TestServer_Stop_handsBack(t *testing.T) {
 	info, err := inspector.GetQueueInfo("fetch-default-bulk")
 	if err != nil || info.Active != 0 || info.Pending+info.Retry != 3 || info.Failed != 0 {
 		t.Errorf("the queue is %+v, %v, want all 3 tasks to be delivered again, none as failed", info, err)
+	}
+}
+
+func TestRetryDelay(t *testing.T) {
+	later := &retryLater{delay: 1500 * time.Millisecond, why: &gather.ItemError{Code: gather.CodeHTTPStatus}}
+	cases := map[string]struct {
+		err     error
+		retried int
+		want    time.Duration
+	}{
+		"a later attempt, in whole seconds": {later, 0, 2 * time.Second},
+		"however often it was tried before": {later, 50, 2 * time.Second},
+		"a later attempt, wrapped":          {fmt.Errorf("fetch: %w", later), 0, 2 * time.Second},
+		"handed back at once":               {errHandedBack, 7, 0},
+		"aborted at once":                   {fmt.Errorf("claim: %w", context.Canceled), 7, 0},
+		"an error after a second":           {gather.ErrUnavailable, 0, time.Second},
+		"then after two":                    {gather.ErrUnavailable, 1, 2 * time.Second},
+		"at last after half a minute":       {gather.ErrUnavailable, 5, 32 * time.Second},
+		"and never after more":              {gather.ErrUnavailable, 1 << 30, 32 * time.Second},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // where it is midnight exactly
+				if got := retryDelay(c.retried, c.err, nil); got != c.want {
+					t.Errorf("retryDelay = %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+func TestIsFailure(t *testing.T) {
+	cases := map[string]struct {
+		err  error
+		want bool
+	}{
+		"another attempt is needed": {&retryLater{why: &gather.ItemError{}}, true},
+		"the store is away":         {gather.ErrUnavailable, true},
+		"handed back":               {fmt.Errorf("fetch: %w", errHandedBack), false},
+		"aborted":                   {fmt.Errorf("fetch: %w", context.Canceled), false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := isFailure(c.err); got != c.want {
+				t.Errorf("isFailure = %v, want %v", got, c.want)
+			}
+		})
 	}
 }

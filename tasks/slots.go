@@ -16,6 +16,7 @@ var errStopping = errors.New("the worker stops")
 // the tasks of other queues from being taken until all of its items have slots.
 type slots struct {
 	mu    sync.Mutex
+	total int
 	left  int
 	freed chan struct{} // closed, and made new, by each release
 	// onRelease is called after slots became free; it must not block.
@@ -23,7 +24,7 @@ type slots struct {
 }
 
 func newSlots(n int) *slots {
-	return &slots{left: n, freed: make(chan struct{}), onRelease: func() {}}
+	return &slots{total: n, left: n, freed: make(chan struct{}), onRelease: func() {}}
 }
 
 // acquire waits for one slot, until ctx ends or stop is closed.
@@ -61,6 +62,13 @@ func (s *slots) tryAcquireBeyond(others, n int) int {
 	got := max(0, min(n, s.left-others))
 	s.left -= got
 	return got
+}
+
+// taken is how many are not free.
+func (s *slots) taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total - s.left
 }
 
 // free tells whether tryAcquire would get any.

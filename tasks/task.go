@@ -76,7 +76,7 @@ type fetchPayload struct {
 
 // newRunTask makes the task that takes up the aggregation. Each retry by the client
 // is a run of its own, so that a leftover of the last run can't stand in its way.
-func newRunTask(agg *gather.Aggregation) (*asynq.Task, error) {
+func newRunTask(agg *gather.Aggregation, headers map[string]string) (*asynq.Task, error) {
 	fetches := make([]string, len(agg.Fetches))
 	for i, fetch := range agg.Fetches {
 		fetches[i] = fetch[:min(len(fetch), longestFetch)]
@@ -89,16 +89,16 @@ func newRunTask(agg *gather.Aggregation) (*asynq.Task, error) {
 	if agg.Retries > 0 {
 		taskID += ":run:" + strconv.Itoa(agg.Retries)
 	}
-	return newTask(TypeRun, payload, runQueue, taskID), nil
+	return newTask(TypeRun, payload, headers, runQueue, taskID), nil
 }
 
 // newFetchTask makes the task of one start of one item, or of one batch.
-func newFetchTask(id string, lane gather.Lane, t gather.Subtask) (*asynq.Task, error) {
+func newFetchTask(id string, lane gather.Lane, t gather.Subtask, headers map[string]string) (*asynq.Task, error) {
 	payload, err := json.Marshal(fetchPayload{Aggregation: id, Item: t})
 	if err != nil {
 		return nil, fmt.Errorf("fetch task of %s/%d: %w", id, t.Index, err)
 	}
-	return newTask(TypeFetch, payload, fetchQueue(lane), fetchTaskID(id, t)), nil
+	return newTask(TypeFetch, payload, headers, fetchQueue(lane), fetchTaskID(id, t)), nil
 }
 
 // fetchTaskID is fixed, so that enqueuing twice is found out.
@@ -113,8 +113,8 @@ func fetchTaskID(id string, t gather.Subtask) string {
 	return taskID
 }
 
-func newTask(taskType string, payload []byte, queue, taskID string) *asynq.Task {
-	return asynq.NewTask(taskType, payload, asynq.Queue(queue), asynq.TaskID(taskID),
+func newTask(taskType string, payload []byte, headers map[string]string, queue, taskID string) *asynq.Task {
+	return asynq.NewTaskWithHeaders(taskType, payload, headers, asynq.Queue(queue), asynq.TaskID(taskID),
 		asynq.MaxRetry(unlimitedRetries), asynq.Timeout(handlerTimeout))
 }
 

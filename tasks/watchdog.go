@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -32,11 +33,14 @@ const (
 // to 170 s to find a lost worker's tasks.
 type watchdog struct {
 	worker    gather.Worker
+	finished  *atomic.Int64 // items that the worker has finished, ever
+	told      int64         // how many of them the store knows of
 	store     Store
 	queue     *Queue
 	inspector *asynq.Inspector
 	begin     func(ctx context.Context, id string) error
 	log       *slog.Logger
+	observer  Observer
 	clock     *clock
 	woken     chan struct{}
 	// visitFrom is the end of the calm after an outage.
@@ -78,7 +82,7 @@ func (w *watchdog) run(ctx context.Context) {
 // round visits what is due and returns how long to sleep.
 func (w *watchdog) round(ctx context.Context) time.Duration {
 	from := time.Now()
-	round, err := w.store.Tick(ctx, w.worker)
+	round, err := w.store.Tick(ctx, w.telling())
 	if err != nil {
 		w.report(ctx, "tick", err)
 		w.visitFrom = time.Now().Add(calm)
@@ -111,14 +115,17 @@ func (w *watchdog) visit(ctx context.Context, round *gather.Round, id string) er
 	if visit.Soon > 0 {
 		w.lookAfter(visit.Soon)
 	}
+	ctx = withTrace(ctx, visit.Trace)
 	if visit.Status == gather.StatusQueued {
 		if paused, err := w.queue.isPaused(ctx, runQueue); paused || err != nil {
 			return err
 		}
 		w.log.InfoContext(ctx, "took up an aggregation that waited for its run task", "aggregation", id)
+		w.observer.Restarted(LostRun, 1)
 		return w.begin(ctx, id)
 	}
 	if len(visit.Lost) > 0 {
+		w.observer.Restarted(LostClaim, startedAgain(visit.Lost))
 		w.log.WarnContext(ctx, "enqueued items that were lost or left", "aggregation", id, "items", len(visit.Lost))
 		if err := w.queue.fetch(ctx, id, visit.Lane, visit.Lost); err != nil {
 			return err
@@ -133,12 +140,25 @@ func (w *watchdog) visit(ctx context.Context, round *gather.Round, id string) er
 			// A crash came between handing it out and enqueuing it: all that were handed
 			// out with it may be in the same place.
 			w.log.WarnContext(ctx, "enqueued items that were handed out", "aggregation", id)
+			w.observer.Restarted(LostEnqueue, 1)
 			return w.begin(ctx, id)
 		case found == inQueue:
 			return nil // first in, first out: those after it are fine too
 		}
 	}
 	return nil
+}
+
+// startedAgain counts those of the subtasks that a worker was lost with; the others wait for
+// their first worker.
+func startedAgain(list []gather.Subtask) int {
+	n := 0
+	for i := range list {
+		if list[i].StartedAgain() {
+			n++
+		}
+	}
+	return n
 }
 
 // whereabouts are what a question after a subtask can find.
@@ -171,13 +191,22 @@ func (w *watchdog) question(ctx context.Context, id string, lane gather.Lane, t 
 		return elsewhere, err
 	}
 	w.log.WarnContext(ctx, "started lost items again", "aggregation", id, "items", len(again))
+	w.observer.Restarted(LostTask, len(again))
 	return elsewhere, w.queue.fetch(ctx, id, lane, again)
+}
+
+// telling is the worker with what it has finished since it last told. What it tells may
+// arrive although no reply does, so each item is told once at most.
+func (w *watchdog) telling() gather.Worker {
+	worker, finished := w.worker, w.finished.Load()
+	worker.Finished, w.told = finished-w.told, finished
+	return worker
 }
 
 func (w *watchdog) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if err := w.store.Leave(ctx, w.worker); err != nil {
+	if err := w.store.Leave(ctx, w.telling()); err != nil {
 		w.report(ctx, "leave", err)
 	}
 }

@@ -16,7 +16,7 @@ func TestWatchdog_leavesAPausedQueueAlone(t *testing.T) {
 	w := &watchdog{
 		store: &stubStore{visit: func() (*gather.Visit, error) { return &gather.Visit{ID: "agg_1", Status: gather.StatusQueued}, nil }},
 		queue: q, log: slog.New(slog.DiscardHandler),
-		begin: func(context.Context, string) error { began++; return nil },
+		begin: func(context.Context, string) error { began++; return nil }, observer: unobserved{},
 	}
 	visit := func() {
 		t.Helper()

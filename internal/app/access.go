@@ -21,7 +21,7 @@ type AccessFlags struct {
 	APIKeys        keysFlag `name:"api-keys" placeholder:"[OWNER:]KEY,…" help:"API keys, comma-separated: each 16 characters or more, as KEY or OWNER:KEY; keys of the same owner open the same. Required where --listen is not loopback."`
 	APIKeysFile    string   `name:"api-keys-file" placeholder:"PATH" help:"File with API keys, one a line, beside those of --api-keys; read again on SIGHUP."`
 	InsecureNoAuth bool     `name:"insecure-no-auth" help:"Listen beyond loopback without API keys: whoever reaches the API may do everything."`
-	GuardMetrics   bool     `name:"guard-metrics" hidden:"" help:"Have /metrics want an API key, too."`
+	GuardMetrics   bool     `name:"guard-metrics" help:"Have /metrics want an API key, too; without it, whoever reaches the API may read them."`
 	MonitorWrite   bool     `name:"monitor-write" help:"Let /monitor change queues and tasks; without it, it only shows them."`
 	MonitorOwners  []string `name:"monitor-owners" placeholder:"OWNER" help:"Owners whose keys open /monitor, which shows the tasks of all; default: every owner, and what tasks fetch is hidden where there are several."`
 
@@ -48,7 +48,7 @@ func (k *keysFlag) UnmarshalText(text []byte) error {
 func (f *AccessFlags) validate(listen string) error {
 	keys, err := f.keys()
 	if err == nil {
-		err = f.exposed(listen, keys)
+		err = errors.Join(f.exposed(listen, keys), f.strangers(keys))
 	}
 	return errors.Join(
 		err,
@@ -85,10 +85,23 @@ func (f *AccessFlags) keys() (keyring.Keys, error) {
 			return keys, fmt.Errorf("--api-keys-file: %w", err)
 		}
 	}
+	if len(f.MonitorOwners) > 0 && keys.Len() == 0 {
+		return keys, errors.New("--monitor-owners says whose API keys open /monitor, and there are none: give --api-keys or --api-keys-file, too")
+	}
 	if keys.Owners() > 1 && f.MonitorWrite && len(f.MonitorOwners) == 0 {
 		return keys, errors.New("--monitor-write lets every owner change the tasks of all others; say whose keys may, with --monitor-owners")
 	}
 	return keys, nil
+}
+
+// strangers tells which owners are to see the monitor and have no key.
+func (f *AccessFlags) strangers(keys keyring.Keys) (err error) {
+	for _, owner := range f.MonitorOwners {
+		if !keys.Has(owner) {
+			err = errors.Join(err, fmt.Errorf("--monitor-owners: no API key has the owner %q; one is given as %s:KEY", owner, owner))
+		}
+	}
+	return err
 }
 
 // exposed refuses an address that other machines reach where nobody is asked for a key.
@@ -132,14 +145,16 @@ func (a *API) guard(o *httpapi.Options) {
 	}
 }
 
-// ReloadKeys reads --api-keys-file again. With an error the keys in force stay.
-func (a *API) ReloadKeys() error {
+// ReloadKeys reads --api-keys-file again. With an error the keys in force stay. A key that
+// was taken out must be out, also if it was the last that opened the monitor: that is a
+// warning.
+func (a *API) ReloadKeys() (warning, err error) {
 	keys, err := a.opts.keys()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.ring.Replace(keys)
-	return nil
+	return a.opts.strangers(keys), nil
 }
 
 // hidesFetches reports whether the monitor is open to owners who must not learn what

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,5 +46,41 @@ func TestKeysFlag(t *testing.T) {
 	}
 	if _, err := f.keys(); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "--api-keys: key 1 has 7 characters") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAPI_ReloadKeys takes out the one key that opens the monitor: it is out, and the log
+// has something to tell.
+func TestAPI_ReloadKeys(t *testing.T) {
+	const ops, ads = "ops:0123456789abcdef", "ads:fedcba9876543210"
+	file := filepath.Join(t.TempDir(), "keys")
+	write := func(keys string) {
+		if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(ops + "\n" + ads)
+	api, err := NewAPI(t.Context(), mustParse(t, "--api-keys-file", file, "--monitor-owners", "ops"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Stop()
+	if warning, err := api.ReloadKeys(); warning != nil || err != nil {
+		t.Errorf("with nothing changed: %v, %v", warning, err)
+	}
+	write(ads)
+	warning, err := api.ReloadKeys()
+	if err != nil || warning == nil || !strings.Contains(warning.Error(), `--monitor-owners: no API key has the owner "ops"`) {
+		t.Errorf("without its key: %v, %v", warning, err)
+	}
+	if _, known := api.ring.Owner("0123456789abcdef"); known {
+		t.Error("the key that was taken out is in force")
+	}
+	write("short")
+	if _, err := api.ReloadKeys(); err == nil {
+		t.Error("a faulty file is taken")
+	}
+	if _, known := api.ring.Owner("fedcba9876543210"); !known {
+		t.Error("a faulty file puts keys out of force")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -35,12 +34,17 @@ type API struct {
 	opts     *APIOptions
 	listener net.Listener
 	rdb      redis.UniversalClient
+	outage   *outage
 	store    *store.Store
 	ring     *keyring.Ring // nil where there are no keys
 	monitor  *tasks.Monitor
-	handler  *httpapi.API
-	server   *http.Server
-	stopOnce sync.Once
+
+	telemetry *telemetry
+	handler   *httpapi.API
+	server    *http.Server
+	stopOnce  sync.Once
+	starting  sync.Mutex // guards stopped, and the worker's start
+	stopped   bool
 
 	// Only in embedded mode.
 	redis  *miniredis.Miniredis
@@ -49,8 +53,16 @@ type API struct {
 
 // NewAPI builds the API, and in embedded mode a Redis and a worker beside it. It
 // listens, but serves only from Serve on.
-func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err error) {
-	a := &API{opts: &o}
+func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (*API, error) {
+	t, err := newTelemetry(ctx, "gather-api", log)
+	if err != nil {
+		return nil, err
+	}
+	return newAPI(ctx, o, log, t)
+}
+
+func newAPI(ctx context.Context, o APIOptions, log *slog.Logger, t *telemetry) (_ *API, err error) {
+	a := &API{opts: &o, telemetry: t}
 	defer func() {
 		if err != nil {
 			a.Stop()
@@ -79,13 +91,16 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 	if err != nil {
 		return nil, err
 	}
-	a.rdb = connect()
-	if err = ping(ctx, a.rdb, o.RedisURL); err != nil {
+	a.rdb = connect.with(a.telemetry.redis)()
+	if err = ping(ctx, a.rdb, o.RedisURL, log); err != nil {
 		return nil, err
 	}
+	connect, a.outage = watchRedis(connect, log)
+	a.rdb.AddHook(a.outage)
 	if a.store, err = openStore(ctx, a.rdb, o.SecretKey); err != nil {
 		return nil, err
 	}
+	a.store.Observe(a.telemetry.endings())
 	warn(ctx, a.store, log)
 	a.store.LimitOpen(o.MaxOpen)
 	a.store.WaitReplicas(o.WaitReplicas)
@@ -98,24 +113,33 @@ func NewAPI(ctx context.Context, o APIOptions, log *slog.Logger) (_ *API, err er
 	if embedded {
 		worker := WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}
 		worker.AllowNet = append(worker.AllowNet, a.demoAddr())
-		if a.worker, err = NewWorker(ctx, &worker, log); err != nil {
+		if a.worker, err = newWorker(ctx, &worker, log, a.telemetry); err != nil {
 			return nil, err
 		}
 	}
+	queue := tasks.NewQueue(a.rdb)
+	if tracer := a.telemetry.taskTracer(); tracer != nil {
+		queue.Trace(tracer)
+	}
 	options := httpapi.Options{
 		Store:       a.store,
-		Queue:       tasks.NewQueue(a.rdb),
+		Queue:       queue,
 		MaxRequests: o.MaxRequests,
 		MaxBody:     int64(o.MaxRequestBody),
 		MaxWait:     o.MaxWait,
 		Demo:        o.Demo || embedded,
 		DemoURL:     a.demoURL,
-		Version:     version(),
+		Version:     Version(),
 		Monitor:     a.monitor,
-		Logger:      log,
+		Metrics:     a.telemetry.metrics.Handler(),
+		Observe:     a.telemetry.requests(),
+		Tracer:      a.telemetry.requestTracer(),
+		Logger:      a.outage.calmed(log),
 	}
 	a.guard(&options)
 	a.handler = httpapi.New(options)
+	a.telemetry.watchHeld(a.handler)
+	a.telemetry.watchSystem(a.store, queue)
 	a.server = newServer(a.handler, log)
 	return a, nil
 }
@@ -136,9 +160,12 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 func (a *API) Addr() string { return a.listener.Addr().String() }
 
 // demoAddr is the address under which a worker on this machine reaches the API.
-func (a *API) demoAddr() string {
-	host, port, _ := net.SplitHostPort(a.Addr())
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+func (a *API) demoAddr() string { return fromHere(a.Addr()) }
+
+// fromHere is the address under which this machine reaches what listens on addr.
+func fromHere(addr string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
@@ -153,10 +180,8 @@ func (a *API) demoURL() string {
 
 // Serve serves until Stop. It returns an error only if it can't go on.
 func (a *API) Serve() error {
-	if a.worker != nil {
-		if err := a.worker.Start(); err != nil {
-			return err
-		}
+	if err := a.startWorker(); err != nil {
+		return err
 	}
 	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve on %s: %w", a.Addr(), err)
@@ -164,10 +189,23 @@ func (a *API) Serve() error {
 	return nil
 }
 
+// startWorker starts the worker of the embedded mode, unless Stop was called before.
+func (a *API) startWorker() error {
+	a.starting.Lock()
+	defer a.starting.Unlock()
+	if a.worker == nil || a.stopped {
+		return nil
+	}
+	return a.worker.Start()
+}
+
 // Stop answers what waits with what there is, lets requests in flight end for the
 // stop timeout, and closes everything. It may be called twice.
 func (a *API) Stop() {
 	a.stopOnce.Do(func() {
+		a.starting.Lock()
+		a.stopped = true
+		a.starting.Unlock()
 		if a.handler != nil {
 			a.handler.Close()
 		}
@@ -187,6 +225,7 @@ func (a *API) Stop() {
 		if a.monitor != nil {
 			_ = a.monitor.Close()
 		}
+		a.outage.close()
 		if a.store != nil {
 			a.store.Close()
 		}
@@ -196,13 +235,6 @@ func (a *API) Stop() {
 		if a.redis != nil {
 			a.redis.Close()
 		}
+		a.telemetry.Close()
 	})
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

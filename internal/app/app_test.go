@@ -14,13 +14,17 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"gather/internal/redistest"
 	"gather/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	redis.SetLogger(&redisLogger{quiet})
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long anything may take, on a busy machine too.
 const patience = time.Minute
@@ -114,7 +118,7 @@ func TestNew_fails(t *testing.T) {
 	})
 	t.Run("a worker with another key", func(t *testing.T) {
 		o := mustParse(t, "--redis-url", url, "--secret-key", keyOf("b"))
-		if _, err := NewWorker(t.Context(), &WorkerOptions{o.Common, o.WorkerFlags}, quiet); !errors.Is(err, store.ErrKeyMissing) {
+		if _, err := NewWorker(t.Context(), &WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}, quiet); !errors.Is(err, store.ErrKeyMissing) {
 			t.Errorf("error %v, want %v", err, store.ErrKeyMissing)
 		}
 	})
@@ -122,7 +126,7 @@ func TestNew_fails(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		o := mustParse(t, "--redis-url", "redis://127.0.0.1:1")
-		if _, err := NewWorker(ctx, &WorkerOptions{o.Common, o.WorkerFlags}, quiet); err == nil {
+		if _, err := NewWorker(ctx, &WorkerOptions{Common: o.Common, WorkerFlags: o.WorkerFlags}, quiet); err == nil {
 			t.Error("it starts")
 		}
 	})

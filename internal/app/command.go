@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	"github.com/redis/go-redis/v9"
 
 	"gather/store"
 )
@@ -32,10 +30,17 @@ const envPrefix = "GATHER"
 // RunAPI is cmd/api: it serves until SIGTERM or SIGINT. It returns the exit code.
 func RunAPI(args []string, stdout, stderr io.Writer) int {
 	var o APIOptions
-	parser := command("api", "Gather's HTTP API. Without --redis-url it runs everything in this one process, in memory.",
-		"Unset: everything runs inside this process, and nothing survives it.", &o, stdout, stderr)
+	parser := apiCommand(&o, stdout, stderr)
 	return run(parser, args, stderr, func(ctx context.Context) error {
+		if o.Healthcheck {
+			return checkAPI(ctx, &o)
+		}
 		log := newLogger(&o.Common, stderr)
+		profiles, err := serveProfiles(ctx, &o.Common, log)
+		if err != nil {
+			return err
+		}
+		defer profiles.Close()
 		api, err := NewAPI(ctx, o, log)
 		if err != nil {
 			return err
@@ -53,10 +58,17 @@ func RunAPI(args []string, stdout, stderr io.Writer) int {
 // RunWorker is cmd/worker: it works until SIGTERM or SIGINT. It returns the exit code.
 func RunWorker(args []string, stdout, stderr io.Writer) int {
 	var o WorkerOptions
-	parser := command("worker", "A worker of Gather: it takes tasks from Redis and sends the requests.",
-		"Required.", &o, stdout, stderr)
+	parser := workerCommand(&o, stdout, stderr)
 	return run(parser, args, stderr, func(ctx context.Context) error {
 		log := newLogger(&o.Common, stderr)
+		if o.Healthcheck {
+			return checkWorker(ctx, &o)
+		}
+		profiles, err := serveProfiles(ctx, &o.Common, log)
+		if err != nil {
+			return err
+		}
+		defer profiles.Close()
 		worker, err := NewWorker(ctx, &o, log)
 		if err != nil {
 			return err
@@ -65,17 +77,34 @@ func RunWorker(args []string, stdout, stderr io.Writer) int {
 		if err := worker.Start(); err != nil {
 			return err
 		}
-		log.Info("worker started", "redis", redacted(o.RedisURL), "concurrency", o.Concurrency)
+		log.Info("worker started", "redis", redacted(o.RedisURL), "concurrency", o.Concurrency, "metrics", worker.MetricsURL())
 		<-ctx.Done()
 		log.Info("worker stops")
 		return nil
 	})
 }
 
+// Models are what the commands take: their flags, variables and defaults.
+func Models() []*kong.Application {
+	return []*kong.Application{
+		apiCommand(new(APIOptions), io.Discard, io.Discard).Model,
+		workerCommand(new(WorkerOptions), io.Discard, io.Discard).Model,
+	}
+}
+
+func apiCommand(o *APIOptions, stdout, stderr io.Writer) *kong.Kong {
+	return command("api", "Gather's HTTP API. Without --redis-url it runs everything in this one process, in memory.",
+		"Unset: everything runs inside this process, and nothing survives it.", o, stdout, stderr)
+}
+
+func workerCommand(o *WorkerOptions, stdout, stderr io.Writer) *kong.Kong {
+	return command("worker", "A worker of Gather: it takes tasks from Redis and sends the requests.", "Required.", o, stdout, stderr)
+}
+
 func command(name, description, redisURLUnset string, options any, stdout, stderr io.Writer) *kong.Kong {
 	parser, err := kong.New(options, kong.Name(name), kong.Description(description),
 		kong.DefaultEnvars(envPrefix), kong.Writers(stdout, stderr),
-		kong.Vars{"redis_url_unset": redisURLUnset})
+		kong.Vars{"redis_url_unset": redisURLUnset, "version": name + " " + Version()})
 	if err != nil {
 		panic(err) // the options are part of the binary
 	}
@@ -132,11 +161,15 @@ func onHangup(do func()) (stop func()) {
 }
 
 func reloadKeys(api *API, log *slog.Logger) {
-	if err := api.ReloadKeys(); err != nil {
+	warning, err := api.ReloadKeys()
+	if err != nil {
 		log.Error("the API keys stay as they were", "error", err)
 		return
 	}
 	log.Info("read the API keys again")
+	if warning != nil {
+		log.Warn("the monitor is closed to some", "error", warning)
+	}
 }
 
 // complain says all that is wrong on one line.
@@ -156,8 +189,7 @@ func newLogger(c *Common, w io.Writer) *slog.Logger {
 		handler = slog.NewJSONHandler(w, options)
 	}
 	log := slog.New(handler)
-	redis.SetLogger(&redisLogger{log})
-	stdlog.SetOutput(io.Discard) // net/http quotes there what upstreams send unasked
+	divertLogs(log)
 	return log
 }
 

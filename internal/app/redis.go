@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const (
 
 // ping tells whether Redis answers at all before anything else starts. It gives one
 // that starts at the same time a few seconds.
-func ping(ctx context.Context, rdb redis.UniversalClient, raw string) error {
+func ping(ctx context.Context, rdb redis.UniversalClient, raw string, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for last := error(nil); ; {
@@ -31,7 +32,10 @@ func ping(ctx context.Context, rdb redis.UniversalClient, raw string) error {
 			return fmt.Errorf("the Sentinels at %s know no master of that name; check master= in --redis-url", redacted(raw))
 		case isRefusal(err):
 			return fmt.Errorf("redis at %s refuses: %w; check --redis-url", redacted(raw), err)
-		case ctx.Err() == nil || last == nil: // what the end of the time says is no news
+		case last == nil:
+			log.InfoContext(ctx, "Redis does not answer yet, tries again", "redis", redacted(raw), "for", startTimeout)
+			last = err
+		case ctx.Err() == nil: // what the end of the time says is no news
 			last = err
 		}
 		select {

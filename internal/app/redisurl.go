@@ -32,6 +32,15 @@ const redisURLForms = "must be a URL such as redis://127.0.0.1:6379/0, rediss://
 // connector makes a client of the Redis that a URL names.
 type connector func() redis.UniversalClient
 
+// with makes the same clients, each with a hook beneath those that it has.
+func (c connector) with(hook redis.Hook) connector {
+	return func() redis.UniversalClient {
+		rdb := c()
+		rdb.AddHook(hook)
+		return rdb
+	}
+}
+
 func validRedisURL(raw string) error {
 	if raw == "" {
 		return nil

@@ -18,6 +18,7 @@ type attempt struct {
 	callerErr func() error // why the caller wants no answer any more; nil while it does
 	stop      func()       // ends the attempt
 	reached   bool         // a server may have got the request
+	peer      Peer         // whom the last hop was connected to
 }
 
 // run sends the first hop and follows redirects to the answer. ctx ends with the
@@ -36,7 +37,13 @@ func (a *attempt) run(ctx context.Context, h *hop) *gather.Response {
 // left, or else what came of it.
 func (a *attempt) send(ctx context.Context, h *hop, left int) (*hop, *gather.Response) {
 	t := newTrace(h.unsafe(), a.stop)
-	defer t.leave()
+	a.peer = PeerNone
+	defer func() {
+		if c := t.conn.Load(); c != nil {
+			a.peer = c.peer
+		}
+		t.leave()
+	}()
 	resp, err := a.client.transport.RoundTrip(h.request(httptrace.WithClientTrace(ctx, &t.hooks)))
 	if err != nil {
 		return nil, a.fail(ctx, err, h, t)

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"gather"
 )
@@ -39,6 +40,11 @@ type Options struct {
 	Concurrency int
 	// UserAgent is sent where the request names none; "" means "gather".
 	UserAgent string
+	// Observe is told of each attempt, by many goroutines, and must take no time; nil means nobody is.
+	Observe func(Observation)
+	// Traceparent is the W3C trace context to send with an attempt, unless the client has set one of
+	// its own; "" or a nil function means none.
+	Traceparent func(ctx context.Context) string
 }
 
 // Client sends requests. It is safe for use by many goroutines, which share its
@@ -48,6 +54,9 @@ type Client struct {
 	transport *http.Transport
 	maxBody   int64
 	userAgent string
+	observer  func(Observation)
+	// traceparent is nil where nothing is traced.
+	traceparent func(context.Context) string
 }
 
 // New returns a client. Its errors name the flag that they are about.
@@ -61,12 +70,15 @@ func New(o Options) (*Client, error) {
 	if o.UserAgent == "" {
 		o.UserAgent = defaultUserAgent
 	}
+	if o.Observe == nil {
+		o.Observe = func(Observation) {}
+	}
 	allow, err := parseAllow(o.AllowNet)
 	if err != nil {
 		return nil, err
 	}
 	g := newGuard(allow)
-	return &Client{guard: g, transport: newTransport(g, o.Concurrency), maxBody: o.MaxBody, userAgent: o.UserAgent}, nil
+	return &Client{guard: g, transport: newTransport(g, o.Concurrency), maxBody: o.MaxBody, userAgent: o.UserAgent, observer: o.Observe, traceparent: o.Traceparent}, nil
 }
 
 // Close closes the connections that are idle. Fetches that are under way go on.
@@ -84,8 +96,14 @@ func (c *Client) Fetch(ctx context.Context, r *gather.Request) *gather.Response 
 			Permanent: true,
 		}
 	}
+	if c.traceparent != nil {
+		h.setDefault("Traceparent", c.traceparent(ctx))
+	}
 	timed, cancel := context.WithTimeout(ctx, r.AttemptTimeout())
 	defer cancel()
-	a := &attempt{client: c, request: r, callerErr: ctx.Err, stop: cancel}
-	return a.run(withDialDeadline(timed), h)
+	a := &attempt{client: c, request: r, callerErr: ctx.Err, stop: cancel, peer: PeerNone}
+	begun := time.Now()
+	response := a.run(withDialDeadline(timed), h)
+	a.observe(response, time.Since(begun))
+	return response
 }

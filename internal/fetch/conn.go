@@ -22,6 +22,7 @@ var errUnasked = fmt.Errorf("the server goes on sending although nobody asks: %w
 // if need be.
 type conn struct {
 	net.Conn
+	peer    Peer
 	users   atomic.Int32 // requests that use it
 	unasked atomic.Int64 // bytes since there were none
 }

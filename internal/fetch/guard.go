@@ -62,7 +62,7 @@ func (g *guard) dial(ctx context.Context, network, hostPort string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: dialed}, nil
+	return &conn{Conn: dialed, peer: g.peerOf(dialed)}, nil
 }
 
 func (g *guard) connect(ctx context.Context, network, hostPort string) (net.Conn, error) {

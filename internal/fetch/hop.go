@@ -87,7 +87,7 @@ func (h *hop) setHeader(name, value string) {
 }
 
 func (h *hop) setDefault(name, value string) {
-	if _, given := h.header[name]; !given {
+	if _, given := h.header[name]; !given && value != "" {
 		h.header[name] = []string{value}
 	}
 }

@@ -56,6 +56,8 @@ type Store interface {
 	Retry(ctx context.Context, id string) (*gather.Aggregation, error)
 	// Delete removes all that is stored of an aggregation.
 	Delete(ctx context.Context, id string) error
+	// Pending returns what workers have begun of the aggregation and not finished.
+	Pending(ctx context.Context, id string) (*gather.Pending, error)
 	// Ready says whether work that is accepted now will be done.
 	Ready(ctx context.Context) (gather.Readiness, error)
 }
@@ -64,6 +66,8 @@ type Store interface {
 type Queue interface {
 	// Run has a worker take up the aggregation. Doing it twice changes nothing.
 	Run(ctx context.Context, agg *gather.Aggregation) error
+	// Depth is how many tasks wait for a worker.
+	Depth(ctx context.Context) (int, error)
 }
 
 // Options are what an [API] is made of.
@@ -96,6 +100,12 @@ type Options struct {
 	// workers reach them; it is asked once a request, since the port may not be known before.
 	Demo    bool
 	DemoURL func() string
+	// Metrics serves /metrics; nil means that there is none.
+	Metrics http.Handler
+	// Observe is told of each request when it was answered; nil means nobody is.
+	Observe func(Observation)
+	// Tracer follows requests; nil means that nobody does, which costs nothing.
+	Tracer Tracer
 	// Version stands in the OpenAPI document.
 	Version string
 	// Logger gets internal errors at error level and one line a request at debug level; nil means none.
@@ -125,6 +135,9 @@ func (o Options) filled() Options {
 	}
 	if o.MaxStreams == 0 {
 		o.MaxStreams = defaultMaxStreams
+	}
+	if o.Observe == nil {
+		o.Observe = func(Observation) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -172,8 +185,11 @@ func New(o Options) *API {
 	a.huma = humaecho.New(a.echo, a.humaConfig())
 	a.huma.UseMiddleware(ignoreAccept)
 	a.addRoutes()
-	a.serveDocument()
 	a.serveMonitor()
+	a.serveConsole()
+	a.serveMetrics()
+	a.describePages()
+	a.serveDocument() // when all is in it
 	a.routed, a.answered = compressed(headAsGet(a.echo)), compressed(http.HandlerFunc(a.answer))
 	return a
 }
@@ -190,6 +206,7 @@ func (a *API) addRoutes() {
 	register(a, a.guarded(a.deleteOperation()), a.delete)
 	register(a, a.guarded(a.resultsOperation()), a.results)
 	register(a, a.guarded(a.eventsOperation()), a.events)
+	register(a, a.guarded(a.pendingOperation()), a.pending)
 	register(a, a.guarded(a.cancelOperation()), a.cancel)
 	register(a, a.guarded(a.retryOperation()), a.retry)
 	register(a, a.healthOperation(), a.health)

@@ -179,7 +179,7 @@ func TestBody_AtTheLimit(t *testing.T) {
 		if wrong != (b.refusal != nil) {
 			t.Fatalf("%d items: %v", n, b.refusal)
 		}
-		if wrong && (len(b.refusal.Errors) != 1 || b.refusal.Errors[0].Message != fmt.Sprintf("%d items are over the limit of 10000; split the list or raise --max-requests", n)) {
+		if wrong && (len(b.refusal.Errors) != 1 || b.refusal.Errors[0].Message != fmt.Sprintf("%d items are over the limit of 10000; split the list, or have the server started with a higher --max-requests", n)) {
 			t.Errorf("%v", b.refusal.Errors)
 		}
 	}

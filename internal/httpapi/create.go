@@ -21,6 +21,8 @@ const (
 	runTimeout = 5 * time.Second
 )
 
+const detailNotAccepted = "Redis is out of reach or refuses to write; nothing was accepted"
+
 type createInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"256" doc:"Makes the request safe to repeat: the same key with the same body within 24 h answers the first aggregation again, and nothing runs twice."`
 	Body           createBody
@@ -47,7 +49,7 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput
 		Waits: prefs.waits && wait > 0,
 	})
 	if errors.Is(err, gather.ErrUnavailable) && !errors.Is(err, gather.ErrOutcomeUnknown) {
-		return &explained{err, "Redis is out of reach or refuses to write; nothing was accepted"}
+		return &explained{err, detailNotAccepted}
 	}
 	if err != nil {
 		return err
@@ -109,6 +111,8 @@ func writeAccepted(w http.ResponseWriter, h http.Header, agg *gather.Aggregation
 	return writeSummary(w, http.StatusAccepted, h, agg)
 }
 
+var errOnlyJSON = statusProblem(http.StatusUnsupportedMediaType, "send the body as Content-Type: application/json")
+
 // jsonOnly refuses a body that is no plain JSON, or too large, before reading it.
 func (a *API) jsonOnly(c huma.Context, next func(huma.Context)) {
 	r := humaecho.Unwrap(c).Request()
@@ -116,7 +120,7 @@ func (a *API) jsonOnly(c huma.Context, next func(huma.Context)) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch coding := r.Header.Get("Content-Encoding"); {
 	case r.Header.Get("Content-Type") != "" && (err != nil || mediaType != "application/json"):
-		a.fail(ctx, w, statusProblem(http.StatusUnsupportedMediaType, "send the body as Content-Type: application/json"))
+		a.fail(ctx, w, errOnlyJSON)
 	case coding != "" && !strings.EqualFold(coding, "identity"):
 		p := statusProblem(http.StatusUnsupportedMediaType, "send the body without a Content-Encoding")
 		p.header = http.Header{"Accept-Encoding": {"identity"}}

@@ -217,7 +217,7 @@ func TestCreate_TooLarge(t *testing.T) {
 	s := serve(t)
 	large := `{"urls":["http://a.test/` + strings.Repeat("x", 9<<20) + `"]}`
 	p := s.post(large).problem(t, 413)
-	if !strings.Contains(p.Detail, "8388608 bytes") {
+	if !strings.Contains(p.Detail, "8388608 bytes") || !strings.Contains(p.Detail, "raise --max-request-body where a single one is larger") {
 		t.Errorf("%+v", p)
 	}
 	r := s.request("POST", "/v1/aggregations", large)

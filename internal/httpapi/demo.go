@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"gather"
@@ -19,32 +20,57 @@ import (
 const demoRetention = time.Hour
 
 // addDemo serves the three endpoints of the article that Gather started from,
-// with and without the slash at their end. They are no part of the API.
+// with and without the slash at their end.
 func (a *API) addDemo() {
-	for _, path := range helloRoutes {
-		register(a, demoOperation(path), a.hello)
-	}
-	for _, slash := range []string{"", "/"} {
-		register(a, demoOperation("/api/aggregated"+slash), a.aggregated)
-		register(a, demoOperation("/api/aggregated_sync"+slash), a.aggregatedSync)
-	}
+	addDemoOperation(a, a.demoOperation("demo-hello", "/api/", "A slow service", "Answers after a second, or after delay_ms.", jsonOf[hello](a)), a.hello)
+	addDemoOperation(a, a.demoOperation("demo-aggregated", "/api/aggregated/", "Fetch the slow service many times, side by side",
+		"Through the queue, as every client's requests go. An item that failed has its reason in its place.", jsonOf[aggregated](a)), a.aggregated)
+	addDemoOperation(a, a.demoOperation("demo-aggregated-sync", "/api/aggregated_sync/", "The same, one after another",
+		"With a concurrency of 1.", jsonOf[aggregatedSync](a)), a.aggregatedSync)
 }
 
 // helloRoutes are the one of them that the others have fetched.
 var helloRoutes = []string{"/api", "/api/"}
 
-func demoOperation(path string) huma.Operation {
-	return huma.Operation{OperationID: "demo" + path, Method: http.MethodGet, Path: path, Hidden: true}
+// addDemoOperation serves the operation, and the same without the slash at its end, which
+// the document does not tell.
+func addDemoOperation[I any](a *API, op huma.Operation, h handle[I]) {
+	register(a, op, h)
+	register(a, huma.Operation{OperationID: op.OperationID + "-bare", Method: op.Method, Path: strings.TrimSuffix(op.Path, "/"), Hidden: true}, h)
+}
+
+func (a *API) demoOperation(id, path, summary, description string, content map[string]*huma.MediaType) huma.Operation {
+	return a.guarded(huma.Operation{
+		OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{tagDemo}, Summary: summary, Description: description,
+		Parameters: []*huma.Param{paramRequestID},
+		Responses: a.responses(answers{http.StatusOK: answered("What the article that Gather started from answers.", content, nil)}, map[int]string{
+			422: meansInvalid, 500: meansInternal, 503: meansUnavailable + " Or there is no worker, or this process is stopping.",
+		}),
+	})
 }
 
 type helloInput struct {
-	TaskID string `query:"task_id"`
-	Delay  int    `query:"delay_ms" minimum:"0" maximum:"60000" default:"1000"`
+	TaskID string `query:"task_id" doc:"Comes back as it is."`
+	Delay  int    `query:"delay_ms" minimum:"0" maximum:"60000" default:"1000" doc:"How long it takes, in milliseconds."`
 }
 
 type hello struct {
 	Message string `json:"message"`
 	TaskID  string `json:"task_id,omitempty"`
+}
+
+type aggregated struct {
+	Message   string            `json:"message"`
+	Responses []json.RawMessage `json:"responses" doc:"The bodies, in order."`
+	Debug     string            `json:"debug_message" doc:"elapsed in words."`
+	Elapsed   float64           `json:"elapsed" doc:"Seconds."`
+}
+
+type aggregatedSync struct {
+	Message   string            `json:"message"`
+	Responses []json.RawMessage `json:"aggregated_responses" doc:"The bodies, in order."`
+	Debug     string            `json:"debug_message" doc:"elapsed in words."`
+	Elapsed   float64           `json:"elapsed" doc:"Seconds."`
 }
 
 // hello is a slow service: it answers after a second.
@@ -63,19 +89,14 @@ func (a *API) hello(ctx context.Context, w http.ResponseWriter, in *helloInput) 
 }
 
 type aggregatedInput struct {
-	Num   int `query:"num" minimum:"1" maximum:"1000" default:"10"`
-	Delay int `query:"delay_ms" minimum:"0" maximum:"60000" default:"1000"`
+	Num   int `query:"num" minimum:"1" maximum:"1000" default:"10" doc:"How many fetches."`
+	Delay int `query:"delay_ms" minimum:"0" maximum:"60000" default:"1000" doc:"How long each takes, in milliseconds."`
 }
 
-// demoTimes are how long the demo took, as the article tells it.
-type demoTimes struct {
-	Debug   string  `json:"debug_message"`
-	Elapsed float64 `json:"elapsed"` // seconds
-}
-
-func timesOf(elapsed time.Duration) demoTimes {
+// timesOf is how long the demo took, in words and in seconds, as the article tells it.
+func timesOf(elapsed time.Duration) (debug string, seconds float64) {
 	s := elapsed.Seconds()
-	return demoTimes{fmt.Sprintf("fetch executed in %.2f seconds.", s), math.Round(s*1e4) / 1e4}
+	return fmt.Sprintf("fetch executed in %.2f seconds.", s), math.Round(s*1e4) / 1e4
 }
 
 // aggregated fetches hello many times, side by side.
@@ -84,11 +105,8 @@ func (a *API) aggregated(ctx context.Context, w http.ResponseWriter, in *aggrega
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", struct {
-		Message   string            `json:"message"`
-		Responses []json.RawMessage `json:"responses"`
-		demoTimes
-	}{"Hello Async World", bodies, timesOf(elapsed)})
+	debug, seconds := timesOf(elapsed)
+	writeJSON(w, http.StatusOK, jsonType, aggregated{"Hello Async World", bodies, debug, seconds})
 	return nil
 }
 
@@ -98,11 +116,8 @@ func (a *API) aggregatedSync(ctx context.Context, w http.ResponseWriter, in *agg
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", struct {
-		Message   string            `json:"message"`
-		Responses []json.RawMessage `json:"aggregated_responses"`
-		demoTimes
-	}{"Hello Sync World!", bodies, timesOf(elapsed)})
+	debug, seconds := timesOf(elapsed)
+	writeJSON(w, http.StatusOK, jsonType, aggregatedSync{"Hello Sync World!", bodies, debug, seconds})
 	return nil
 }
 
@@ -172,7 +187,7 @@ func demoBodies(ctx context.Context, reading *gather.Reading, num int) ([]json.R
 			Body  json.RawMessage `json:"body"`
 			Error json.RawMessage `json:"error"`
 		}
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
+		if err := json.Unmarshal([]byte(line.Line()), &r); err != nil {
 			return nil, fmt.Errorf("result of %s: %w", reading.ID, err)
 		}
 		if r.Error != nil {

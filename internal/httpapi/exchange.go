@@ -52,11 +52,13 @@ func exchangeOf(ctx context.Context) *exchange {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{rw: w, control: http.NewResponseController(w), start: time.Now(), id: requestID(r)}
 	x.request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	defer a.trace(x)()
 	x.setDeadlines()
 	x.Header().Set("X-Request-Id", x.id)
 	x.Header().Set("X-Content-Type-Options", "nosniff")
 	defer a.cutOff(x.request.Context())
 	defer a.logAccess(x.request.Context(), x)
+	defer a.observe(x)
 	a.routed.ServeHTTP(x, x.request)
 	if x.handler != nil {
 		x.Header().Del("Vary") // compression adds it once more

@@ -46,7 +46,7 @@ type fakeKey struct{ id, fingerprint string }
 type fakeAggregation struct {
 	gather.Aggregation
 	items       []gather.Request
-	lines       map[int][]byte
+	lines       map[int]gather.StoredLine
 	completions []gather.Completion
 	changed     chan struct{}
 }
@@ -77,7 +77,7 @@ func (s *fakeStore) Create(_ context.Context, c *gather.Creation) (*gather.Aggre
 		}
 	}
 	id := fmt.Sprintf("agg_%d", len(s.order)+1)
-	agg := &fakeAggregation{items: c.Spec.Items(), lines: map[int][]byte{}, changed: make(chan struct{})}
+	agg := &fakeAggregation{items: c.Spec.Items(), lines: map[int]gather.StoredLine{}, changed: make(chan struct{})}
 	agg.Aggregation = gather.Aggregation{
 		ID: id, Name: c.Spec.Name, Labels: c.Spec.Labels, Status: gather.StatusQueued,
 		Counts:    gather.Counts{Total: len(agg.items), Pending: len(agg.items)},
@@ -128,7 +128,8 @@ func (s *fakeStore) set(change func()) {
 // end records the result of one item.
 func (a *fakeAggregation) end(r gather.Result) {
 	r.URL = a.items[r.Index].URL
-	line, _ := r.Line()
+	stored, _ := r.Stored()
+	line := gather.StoredLine(stored)
 	a.lines[r.Index] = line
 	a.completions = append(a.completions, gather.Completion{Position: len(a.completions) + 1, Line: line})
 	a.Counts.Pending--
@@ -225,15 +226,15 @@ func (s *fakeStore) Read(_ context.Context, id string) (*gather.Reading, error) 
 
 // reading is the aggregation as it stands. The caller holds the lock.
 func (s *fakeStore) reading(agg *fakeAggregation) *gather.Reading {
-	var lines []string
+	var lines []gather.StoredLine
 	for i := range agg.items {
-		if line := agg.lines[i]; line != nil {
-			lines = append(lines, string(line))
+		if line := agg.lines[i]; line != "" {
+			lines = append(lines, line)
 		}
 	}
 	breakAfter := s.breakAfter
-	return &gather.Reading{Aggregation: agg.state(), Lines: func(context.Context) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
+	return &gather.Reading{Aggregation: agg.state(), Lines: func(context.Context) iter.Seq2[gather.StoredLine, error] {
+		return func(yield func(gather.StoredLine, error) bool) {
 			for i, line := range lines {
 				if i == breakAfter {
 					yield("", errBroken)
@@ -324,7 +325,7 @@ func (s *fakeStore) Cancel(_ context.Context, id string) (*gather.Aggregation, e
 		return nil, fmt.Errorf("cancel %s: %w", id, gather.ErrFinished)
 	}
 	for i := range agg.items {
-		if agg.lines[i] == nil {
+		if agg.lines[i] == "" {
 			agg.end(gather.Result{Index: i, Status: gather.ItemCanceled, Error: &gather.ItemError{Code: gather.CodeCanceled, Message: "canceled"}})
 		}
 	}
@@ -356,6 +357,20 @@ func (s *fakeStore) Delete(_ context.Context, id string) error {
 	return nil
 }
 
+func (s *fakeStore) Pending(_ context.Context, id string) (*gather.Pending, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	agg, err := s.find(id)
+	if err != nil {
+		return nil, err
+	}
+	pending := &gather.Pending{AtMS: 7, Items: []gather.PendingItem{}}
+	if !agg.Status.Finished() {
+		pending.Items = append(pending.Items, gather.PendingItem{Index: 1, Status: gather.ItemRetrying, Attempts: 2, StartedMS: 3})
+	}
+	return pending, nil
+}
+
 func (s *fakeStore) Ready(context.Context) (gather.Readiness, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -367,6 +382,12 @@ type fakeQueue struct {
 	mu  sync.Mutex
 	ids []string
 	err error
+}
+
+func (q *fakeQueue) Depth(context.Context) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.ids), q.err
 }
 
 func (q *fakeQueue) Run(_ context.Context, agg *gather.Aggregation) error {

@@ -29,12 +29,19 @@ type Keys interface {
 // and the pages, which are nothing without a key. All other routes, also those that are
 // added some day, want a key where there are any.
 var openRoutes = []string{
-	"/healthz", "/readyz", routeMetrics, "/openapi.json", "/openapi.yaml", "/docs", "/",
+	"/healthz", "/readyz", routeMetrics, "/openapi.json", "/openapi.yaml", routeDocs, routeConsole, routeConsoleFiles,
 }
 
 const (
+	routeDocs    = "/docs"
 	routeMetrics = "/metrics"
 	routeMonitor = "/monitor"
+)
+
+// What the guard refuses whoever it is, and who has a key, but not this right.
+var (
+	errCrossOrigin = statusProblem(http.StatusForbidden, "a page of another origin may not send this through its reader's browser")
+	errNotMonitor  = statusProblem(http.StatusForbidden, "the monitor is not open to the owner of this key; --monitor-owners says to whom it is")
 )
 
 // guard lets a request on to what answers it, on behalf of its owner, or refuses it
@@ -43,7 +50,7 @@ func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h, route := c.Request(), c.Response().Header(), c.Path()
 		if a.crossOrigin.Check(r) != nil {
-			return statusProblem(http.StatusForbidden, "a page of another origin may not send this through its reader's browser")
+			return errCrossOrigin
 		}
 		if slices.Contains(openRoutes, route) && (route != routeMetrics || !a.opt.GuardMetrics) {
 			return next(c)
@@ -89,7 +96,7 @@ func (a *API) identify(r *http.Request, route string) (owner string, err error) 
 	case !known:
 		return "", unauthorized(given, onMonitor(route))
 	case onMonitor(route) && len(a.opt.MonitorOwners) > 0 && !slices.Contains(a.opt.MonitorOwners, owner):
-		return "", statusProblem(http.StatusForbidden, "the monitor is not open to the owner of this key; --monitor-owners says to whom it is")
+		return "", errNotMonitor
 	}
 	return owner, nil
 }

@@ -82,7 +82,10 @@ func serveGuarded(t *testing.T, change ...func(*Options)) *service {
 	return serve(t, append([]func(*Options){func(o *Options) {
 		o.Demo = true
 		o.Keys = fakeKeys{"key-of-search": "search", "key-of-ads": "ads"}
-		o.Monitor = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("monitor " + r.URL.Path)) })
+		o.Monitor = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", htmlType)
+			_, _ = w.Write([]byte("monitor " + r.URL.Path))
+		})
 	}}, change...)...)
 }
 
@@ -91,7 +94,7 @@ const searchKey, adsKey = "Bearer key-of-search", "Bearer key-of-ads"
 // guardedPaths are all that want a key, and more that nobody serves.
 var guardedPaths = []string{
 	"GET /v1/aggregations", "POST /v1/aggregations", "GET /v1/aggregations/x", "DELETE /v1/aggregations/x", "POST /v1/aggregations/x/cancel",
-	"POST /v1/aggregations/x/retry", "GET /v1/aggregations/x/results", "GET /v1/aggregations/x/events", "HEAD /v1/aggregations", "OPTIONS /v1/aggregations",
+	"POST /v1/aggregations/x/retry", "GET /v1/aggregations/x/results", "GET /v1/aggregations/x/events", "GET /v1/aggregations/x/pending", "HEAD /v1/aggregations", "OPTIONS /v1/aggregations",
 	"GET /api/", "GET /api", "GET /api/aggregated/", "GET /api/aggregated_sync", "GET /monitor", "GET /monitor/", "GET /monitor/api/queues", "POST /monitor/api/x",
 	"GET /nothing", "GET /v1", "PUT /v1/aggregations", "GET /healthz/", "GET //healthz", "GET /healthz/../v1/aggregations", "GET /%68ealthz/x", "GET /v1%2faggregations",
 }
@@ -281,15 +284,13 @@ func TestGuard_BodyOfAStranger(t *testing.T) {
 
 func TestSecureHeaders(t *testing.T) {
 	s := serveGuarded(t)
-	s.api.echo.GET("/", func(c echo.Context) error { return c.HTML(200, "<p>") })
-	s.api.echo.GET("/docs", func(c echo.Context) error {
-		c.Response().Header().Set("Content-Security-Policy", "default-src 'none'")
-		return c.HTML(200, "<p>")
-	})
+	s.api.echo.GET("/metrics", func(c echo.Context) error { return c.HTML(200, "<p>") })
 	s.store.addFinished(t, 1)
 	for path, want := range map[string]struct{ cache, policy string }{
-		"/":                              {"", pagePolicy},
-		"/docs":                          {"", "default-src 'none'"},
+		"/":                              {"no-cache", consolePolicy},
+		"/console/js/main.js":            {"no-cache", ""},
+		"/metrics":                       {"", pagePolicy},
+		"/docs":                          {"no-cache", referencePolicy()},
 		"/openapi.json":                  {"", ""},
 		"/healthz":                       {"no-store", ""},
 		"/v1/aggregations":               {"private, no-cache", ""},
@@ -298,7 +299,7 @@ func TestSecureHeaders(t *testing.T) {
 		"/v1/aggregations/agg_1/events":  {"no-store", ""},
 		"/v1/aggregations/none":          {"no-store", ""},
 		"/api/?delay_ms=0":               {"no-store", ""},
-		"/monitor":                       {"no-store", ""},
+		"/monitor":                       {"no-store", pagePolicy},
 		"/nothing":                       {"no-store", ""},
 	} {
 		a := s.get(path, "Authorization", searchKey)

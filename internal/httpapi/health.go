@@ -9,8 +9,11 @@ import (
 	"gather"
 )
 
-// readyTimeout bounds the look at the store: who asks wants to know now.
-const readyTimeout = 2 * time.Second
+// readyTimeout bounds the look at Redis: who asks wants to know now, and hears of a Redis
+// that stands still within two seconds, as everywhere.
+const readyTimeout = 1500 * time.Millisecond
+
+const detailNotReady = "Redis is out of reach; no work can be accepted"
 
 type liveness struct {
 	Status string `json:"status" enum:"ok"`
@@ -19,6 +22,8 @@ type liveness struct {
 type readiness struct {
 	Status   string   `json:"status" enum:"ready"`
 	Workers  int      `json:"workers" doc:"Workers seen in the last seconds."`
+	Queued   int      `json:"queued" doc:"Tasks that wait in the queues for a worker. A task is one item, some, or a whole aggregation that nobody has taken up."`
+	Finished int64    `json:"finished" doc:"Items that all workers together have finished; it begins anew after a minute without any. The difference of two readings is the throughput."`
 	Warnings []string `json:"warnings" doc:"Settings of Redis that can lose data, and what to set instead."`
 }
 
@@ -36,14 +41,18 @@ func (a *API) ready(ctx context.Context, w http.ResponseWriter, _ *struct{}) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	r, err := a.store.Ready(ctx)
+	queued, err := a.queue.Depth(ctx)
+	var r gather.Readiness
+	if err == nil {
+		r, err = a.store.Ready(ctx)
+	}
 	if err != nil {
-		return &explained{fmt.Errorf("%w: %w", gather.ErrUnavailable, err), "Redis is out of reach; no work can be accepted"}
+		return &explained{fmt.Errorf("%w: %w", gather.ErrUnavailable, err), detailNotReady}
 	}
 	if r.Workers == 0 {
 		return errNoWorker
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, http.StatusOK, "application/json", readiness{"ready", r.Workers, append([]string{}, r.Warnings...)})
+	writeJSON(w, http.StatusOK, "application/json", readiness{"ready", r.Workers, queued, r.Finished, append([]string{}, r.Warnings...)})
 	return nil
 }

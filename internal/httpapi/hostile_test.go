@@ -105,7 +105,7 @@ func (h *hostile) reset() {
 	h.store.set(func() {
 		h.store.all["agg_3"] = &fakeAggregation{
 			Aggregation: gather.Aggregation{ID: "agg_3", Status: gather.StatusRunning, Counts: gather.Counts{Total: 1, Pending: 1}},
-			items:       []gather.Request{{URL: "http://a.test/"}}, lines: map[int][]byte{}, changed: make(chan struct{}),
+			items:       []gather.Request{{URL: "http://a.test/"}}, lines: map[int]gather.StoredLine{}, changed: make(chan struct{}),
 		}
 		h.store.order = append(h.store.order, "agg_3")
 	})
@@ -293,8 +293,10 @@ func FuzzLastEventID(f *testing.F) {
 func FuzzDemoBodies(f *testing.F) {
 	f.Add(`{"index":0,"url":"http://a.test/","status":"succeeded","body":{"a":1}}`, `{"error":{"code":"canceled"}}`)
 	f.Fuzz(func(t *testing.T, first, second string) {
-		reading := &gather.Reading{Aggregation: &gather.Aggregation{ID: "agg_1"}, Lines: func(context.Context) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) { _ = yield(first, nil) && yield(second, nil) }
+		reading := &gather.Reading{Aggregation: &gather.Aggregation{ID: "agg_1"}, Lines: func(context.Context) iter.Seq2[gather.StoredLine, error] {
+			return func(yield func(gather.StoredLine, error) bool) {
+				_ = yield(gather.StoredLine(first), nil) && yield(gather.StoredLine(second), nil)
+			}
 		}}
 		bodies, err := demoBodies(t.Context(), reading, 2)
 		if err == nil && len(bodies) != 2 {

@@ -57,13 +57,17 @@ func (a *API) take(ctx context.Context, h http.Header) error {
 	if left.Granted {
 		return nil
 	}
-	p := &problem{
+	return overRate(ownerLabel(ctx), a.opt.Rate, max(1, ceilSeconds(left.MoreAfter)))
+}
+
+// overRate is the answer to an owner who has sent too many requests, and may come back
+// after so many seconds.
+func overRate(owner string, rate gather.Rate, seconds int64) *problem {
+	return &problem{
 		Type: namespace + "rate-limited", Title: "Too many requests", Status: http.StatusTooManyRequests,
-		Detail: fmt.Sprintf("the limit for %s is %g requests a second and %d at once; Retry-After says when to come back",
-			ownerLabel(ctx), a.opt.Rate.PerSecond, a.opt.Rate.Burst),
+		Detail: fmt.Sprintf("the limit for %s is %g requests a second and %d at once; Retry-After says when to come back", owner, rate.PerSecond, rate.Burst),
+		header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}},
 	}
-	p.header = http.Header{"Retry-After": {strconv.FormatInt(max(1, ceilSeconds(left.MoreAfter)), 10)}}
-	return p
 }
 
 // noneOpen is what RateLimit says where the owner has as many open aggregations as it may.

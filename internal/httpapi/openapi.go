@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 
 	"gather"
@@ -37,7 +38,9 @@ func (a *API) humaConfig() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: tagAggregations, Description: "Lists of requests, and what came of them."},
 				{Name: tagHealth, Description: "For load balancers and people."},
+				{Name: tagPages, Description: "For browsers, and for tools that read this document."},
 			},
+			Servers: []*huma.Server{{URL: "/", Description: "The process that serves this document."}},
 		},
 		Formats:       map[string]huma.Format{"application/json": format, "json": format}, // json is what +json comes down to
 		DefaultFormat: "application/json",
@@ -57,29 +60,36 @@ func (durationText) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// serveDocument writes the document once, when all operations are in it.
+// answerSchemas are those of what the API says itself.
+var answerSchemas = []string{
+	"Aggregated", "AggregatedSync", "Aggregation", "Counts", "Fault", "Hello", "ItemError", "Liveness", "Page", "Pending", "PendingItem", "Problem", "Readiness", "Result",
+}
+
+// serveDocument completes the document, when all operations are in it, and serves it.
 func (a *API) serveDocument() {
 	doc := a.huma.OpenAPI()
-	for _, name := range []string{"Aggregation", "Counts", "Fault", "ItemError", "Page", "Problem", "Result"} {
+	for _, name := range answerSchemas {
 		if s := doc.Components.Schemas.Map()[name]; s != nil {
 			s.AdditionalProperties = nil // answers may grow fields; clients should not mind
 		}
 	}
+	a.addExamples(doc)
 	doc.Components.Schemas.Map()["Problem"].Properties["type"].Description += " Else " + namespace + "… with " + kindNames() + "."
-	asJSON, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		panic(err) // the document is made of constants
-	}
-	asYAML, err := doc.YAML()
-	if err != nil {
-		panic(err)
-	}
-	a.echo.GET("/openapi.json", static("application/json", asJSON))
-	a.echo.GET("/openapi.yaml", static("application/yaml", asYAML))
+	a.echo.GET("/openapi.json", made(jsonType, func() ([]byte, error) { return json.MarshalIndent(doc, "", "  ") }))
+	a.echo.GET("/openapi.yaml", made(yamlType, doc.YAML))
+	a.serveReference(doc)
 }
 
-func static(contentType string, content []byte) echo.HandlerFunc {
-	return func(c echo.Context) error { return c.Blob(http.StatusOK, contentType, content) }
+// made serves what is made when somebody first asks for it, and never changes.
+func made(contentType string, content func() ([]byte, error)) echo.HandlerFunc {
+	content = sync.OnceValues(content)
+	return func(c echo.Context) error {
+		text, err := content()
+		if err != nil {
+			return err
+		}
+		return c.Blob(http.StatusOK, contentType, text)
+	}
 }
 
 // schemaOf is a reference to the schema of a type that answers have.
@@ -98,11 +108,11 @@ func textHeader(description string, example any) *huma.Header {
 var (
 	headerTiming     = textHeader("How long it took here: app, and wait where the client was held. In milliseconds.", "app;dur=1.204")
 	headerRequestID  = textHeader("Names the request in the log. Yours, where you sent one.", nil)
-	headerLocation   = textHeader("Where the aggregation is.", "/v1/aggregations/agg_01JDZ8F9W3K2M4N6P8R0T2V4X6")
+	headerLocation   = textHeader("Where the aggregation is.", examplePath)
 	headerRetryAfter = &huma.Header{Description: "Come back after so many seconds.", Schema: secondsText}
 	headerApplied    = textHeader("The preference that was followed; a wait as it was cut to the server's limit.", "wait=10")
 	headerReplayed   = textHeader("true: this Idempotency-Key was used before, and nothing new runs.", "true")
-	headerETag       = textHeader("Strong tag of the finished aggregation.", `"agg_01JDZ8F9W3K2M4N6P8R0T2V4X6.0.18c2f1a2b3c.results"`)
+	headerETag       = textHeader("Strong tag of the answer; an aggregation has one once it has finished.", exampleTag)
 	headerLink       = textHeader("The next page, with the same filters.", `</v1/aggregations?cursor=abc&limit=50>; rel="next"`)
 	headerAllow      = textHeader("The encodings that a body may have.", "identity")
 )
@@ -119,7 +129,7 @@ func answered(description string, content map[string]*huma.MediaType, h headers)
 }
 
 func jsonOf[T any](a *API) map[string]*huma.MediaType {
-	return map[string]*huma.MediaType{"application/json": {Schema: schemaOf[T](a)}}
+	return map[string]*huma.MediaType{jsonType: {Schema: schemaOf[T](a)}}
 }
 
 // answers are the documented answers of one operation, by status.
@@ -131,7 +141,6 @@ func (a *API) responses(good answers, bad map[int]string) map[string]*huma.Respo
 	for status, r := range good {
 		all[strconv.Itoa(status)] = r
 	}
-	content := map[string]*huma.MediaType{problemType: {Schema: schemaOf[problem](a)}}
 	for status, meaning := range bad {
 		h := headers{}
 		switch status {
@@ -143,6 +152,7 @@ func (a *API) responses(good answers, bad map[int]string) map[string]*huma.Respo
 		if status == http.StatusUnauthorized {
 			h["WWW-Authenticate"] = headerChallenge
 		}
+		content := map[string]*huma.MediaType{problemType: {Schema: schemaOf[problem](a)}}
 		all[strconv.Itoa(status)] = answered(meaning, content, h)
 	}
 	return all
@@ -167,7 +177,7 @@ func requestHeader(name, description, example string) *huma.Param {
 var (
 	paramPreferCreate = requestHeader("Prefer", "RFC 7240. wait=SECONDS holds the answer until the aggregation finishes, at most so long; respond-async asks for 202.", "wait=10")
 	paramPreferRead   = requestHeader("Prefer", "RFC 7240. wait=SECONDS holds the answer until the aggregation finishes, at most so long.", "wait=30")
-	paramTraceparent  = requestHeader("traceparent", "W3C trace context: the aggregation's work becomes part of this trace.", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	paramTraceparent  = requestHeader("traceparent", "W3C trace context: where traces are exported, the aggregation's work becomes part of this one.", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	paramIfNoneMatch  = requestHeader("If-None-Match", "The ETag that you have; 304 where it is still right.", "")
 	paramRequestID    = requestHeader("X-Request-Id", "Your name for the request; up to 128 letters, digits and -_.:/+=.", "")
 )

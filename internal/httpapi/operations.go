@@ -12,6 +12,8 @@ import (
 const (
 	tagAggregations = "aggregations"
 	tagHealth       = "health"
+	tagPages        = "pages"
+	tagDemo         = "demo"
 
 	pathList = "/v1/aggregations"
 	pathOne  = "/v1/aggregations/{id}"
@@ -100,11 +102,21 @@ func (a *API) eventsOperation() huma.Operation {
 			"after which the stream ends. A comment every 15 s keeps the connection. With Last-Event-ID nothing is lost or repeated.",
 		Parameters: []*huma.Param{paramRequestID},
 		Responses: a.responses(answers{
-			http.StatusOK: answered("Events.", map[string]*huma.MediaType{"text/event-stream": {
-				Schema:  &huma.Schema{Type: huma.TypeString},
-				Example: "event: result\nid: 1\ndata: {\"index\":3,…}\n\nevent: progress\ndata: {\"total\":10,\"succeeded\":1,\"failed\":0,\"canceled\":0,\"pending\":9}\n\nevent: done\ndata: {\"id\":\"agg_…\",…}\n\n",
-			}}, nil),
+			http.StatusOK: answered("Events.", textOf(eventStream), nil),
 		}, map[int]string{404: meansNotFound, 422: meansInvalid, 500: meansInternal, 503: meansUnavailable}),
+	}
+}
+
+func (a *API) pendingOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-pending", Method: http.MethodGet, Path: pathOne + "/pending", Tags: []string{tagAggregations},
+		Summary: "See what is in flight",
+		Description: "The items that workers have begun and not finished, with their attempts so far; none once the aggregation has finished. " +
+			"For dashboards: results come from the other operations.",
+		Parameters: []*huma.Param{paramRequestID},
+		Responses: a.responses(answers{
+			http.StatusOK: answered("What is in flight, at this moment.", jsonOf[gather.Pending](a), nil),
+		}, map[int]string{404: meansNotFound, 500: meansInternal, 503: meansUnavailable}),
 	}
 }
 

@@ -46,6 +46,13 @@ func (p *places) take(ctx context.Context, shared bool) (leave func(), err error
 	return func() { p.leave(owner) }, nil
 }
 
+// count is how many are taken.
+func (p *places) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
+}
+
 func (p *places) leave(owner string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -102,8 +102,11 @@ func invalid(faults ...gather.Fault) *problem {
 	}
 }
 
+// tooLarge refuses a body that nobody has read: whether it has one request or many, its
+// client knows.
 func tooLarge(limit int64) *problem {
-	return statusProblem(http.StatusRequestEntityTooLarge, "the body is over the limit of %d bytes; send several aggregations", limit)
+	return statusProblem(http.StatusRequestEntityTooLarge,
+		"the body is over the limit of %d bytes; spread its requests over several aggregations, or raise --max-request-body where a single one is larger", limit)
 }
 
 // kindNames lists what types end in, for the document.

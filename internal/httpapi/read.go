@@ -124,7 +124,7 @@ func writeWithResults(ctx context.Context, w http.ResponseWriter, status int, h 
 			begin()
 		}
 		_, _ = out.WriteString(separator)
-		if _, err := out.WriteString(line); err != nil || exchangeOf(ctx).headOnly() {
+		if _, err := out.WriteString(line.Line()); err != nil || exchangeOf(ctx).headOnly() {
 			return nil // the client is gone, or content with the header
 		}
 		separator = ","

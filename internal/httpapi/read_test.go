@@ -297,7 +297,7 @@ func TestChange(t *testing.T) {
 	if a := s.do("DELETE", one, "").want(t, 204); len(a.body) != 0 {
 		t.Errorf("%s", a.body)
 	}
-	for _, r := range [][2]string{{"DELETE", ""}, {"POST", "/cancel"}, {"POST", "/retry"}, {"GET", ""}, {"GET", "/results"}, {"GET", "/results?follow=true"}, {"GET", "/events"}} {
+	for _, r := range [][2]string{{"DELETE", ""}, {"POST", "/cancel"}, {"POST", "/retry"}, {"GET", ""}, {"GET", "/results"}, {"GET", "/results?follow=true"}, {"GET", "/events"}, {"GET", "/pending"}} {
 		s.do(r[0], one+r[1], "").problem(t, 404)
 	}
 }
@@ -306,7 +306,7 @@ func TestStoreUnavailable(t *testing.T) {
 	s := serve(t)
 	s.store.err = fmt.Errorf("dial: %w", gather.ErrUnavailable)
 	for _, r := range [][2]string{
-		{"GET", ""}, {"GET", "/x"}, {"GET", "/x?wait=1s"}, {"GET", "/x/results"}, {"GET", "/x/events"}, {"DELETE", "/x"}, {"POST", "/x/cancel"}, {"POST", "/x/retry"},
+		{"GET", ""}, {"GET", "/x"}, {"GET", "/x?wait=1s"}, {"GET", "/x/results"}, {"GET", "/x/events"}, {"GET", "/x/pending"}, {"DELETE", "/x"}, {"POST", "/x/cancel"}, {"POST", "/x/retry"},
 	} {
 		a := s.do(r[0], "/v1/aggregations"+r[1], "")
 		if p := a.problem(t, http.StatusServiceUnavailable); a.Header.Get("Retry-After") != "1" || p.Type != "urn:gather:problem:unavailable" {

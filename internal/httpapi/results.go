@@ -22,13 +22,26 @@ const (
 type resultsInput struct {
 	ID     string `path:"id" doc:"The aggregation's id."`
 	Follow bool   `query:"follow" doc:"Results in order of completion, as they come; the last line is the aggregation."`
+	Timing timed  `query:"timing" doc:"Adds to each result when its first attempt was, and what its last took: started_ms, last_attempt_ms."`
 }
+
+// timed asks for when items were fetched, which the results of an aggregation leave out.
+type timed bool
+
+func (t timed) line(stored gather.StoredLine) string {
+	if t {
+		return stored.Timed()
+	}
+	return stored.Line()
+}
+
+var errOnlyLines = statusProblem(http.StatusNotAcceptable, "results come as %s; GET %s answers them as one JSON document", ndjson, locationOf("{id}"))
 
 // results streams one Result a line.
 func (a *API) results(ctx context.Context, w http.ResponseWriter, in *resultsInput) error {
 	contentType := acceptedNDJSON(exchangeOf(ctx).request.Header.Values("Accept"))
 	if contentType == "" {
-		return statusProblem(http.StatusNotAcceptable, "results come as %s; GET %s answers them as one JSON document", ndjson, locationOf("{id}"))
+		return errOnlyLines
 	}
 	leave, err := a.streams.take(ctx, a.shared())
 	if err != nil {
@@ -40,18 +53,18 @@ func (a *API) results(ctx context.Context, w http.ResponseWriter, in *resultsInp
 		if _, err := a.store.Get(ctx, in.ID); err != nil {
 			return err
 		}
-		return a.followLines(ctx, h, in.ID)
+		return a.followLines(ctx, h, in)
 	}
 	reading, err := a.store.Read(ctx, in.ID)
 	if err != nil {
 		return err
 	}
-	return writeLines(ctx, w, h, reading)
+	return writeLines(ctx, w, h, in, reading)
 }
 
 // writeLines streams the finished items in input order. As with a whole
 // aggregation, the status is written with the first of them.
-func writeLines(ctx context.Context, w http.ResponseWriter, h http.Header, r *gather.Reading) error {
+func writeLines(ctx context.Context, w http.ResponseWriter, h http.Header, in *resultsInput, r *gather.Reading) error {
 	out := bufio.NewWriterSize(w, streamBuffer)
 	begun, flushed := false, time.Now()
 	begin := func() {
@@ -66,7 +79,7 @@ func writeLines(ctx context.Context, w http.ResponseWriter, h http.Header, r *ga
 		if !begun {
 			begin()
 		}
-		_, _ = out.WriteString(line)
+		_, _ = out.WriteString(in.Timing.line(line))
 		if err := out.WriteByte('\n'); err != nil || exchangeOf(ctx).headOnly() {
 			return nil // the client is gone, or content with the header
 		}
@@ -92,14 +105,14 @@ func flush(out *bufio.Writer, w http.ResponseWriter) {
 }
 
 // followLines streams results as they come, and at the end the aggregation.
-func (a *API) followLines(ctx context.Context, h http.Header, id string) error {
+func (a *API) followLines(ctx context.Context, h http.Header, in *resultsInput) error {
 	out := openStream(ctx, h)
 	if out == nil {
 		return nil
 	}
-	final, err := a.follow(ctx, id, 0, func(p gather.Progress) error {
+	final, err := a.follow(ctx, in.ID, 0, func(p gather.Progress) error {
 		for _, c := range p.Completions {
-			_, _ = out.Write(c.Line)
+			_, _ = out.WriteString(in.Timing.line(c.Line))
 			_ = out.WriteByte('\n')
 		}
 		return out.flush()

@@ -71,7 +71,7 @@ func (s *scanner) items(location string, limit int, item func(i int)) (count int
 		s.surplusAt = append(s.surplusAt, [2]int{surplus, s.at})
 		s.faults = append(s.faults, gather.Fault{
 			Location: location,
-			Message:  fmt.Sprintf("%d items are over the limit of %d; split the list or raise --max-requests", n, limit),
+			Message:  fmt.Sprintf("%d items are over the limit of %d; split the list, or have the server started with a higher --max-requests", n, limit),
 		})
 	}
 	s.pass(']')

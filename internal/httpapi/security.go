@@ -7,11 +7,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// schemeBearer names the way in, in the document.
-const schemeBearer = "bearer"
+// schemeBearer and schemeBasic name the ways in, in the document.
+const (
+	schemeBearer = "bearer"
+	schemeBasic  = "basic"
+)
 
 var securitySchemes = map[string]*huma.SecurityScheme{
 	schemeBearer: {Type: "http", Scheme: "bearer", Description: "An API key. Aggregations are seen by the owner of the key that made them alone."},
+	schemeBasic:  {Type: "http", Scheme: "basic", Description: "An API key as the password, with any name: for the monitor, in a browser."},
 }
 
 var (

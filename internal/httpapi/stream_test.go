@@ -288,3 +288,26 @@ func TestClose(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+func TestTiming(t *testing.T) {
+	s := serve(t)
+	id := s.store.add(t, 1)
+	started := int64(3)
+	s.store.record(id, gather.Result{Status: gather.ItemSucceeded, Attempts: 2, StartedMS: &started, ElapsedMS: 9, LastAttemptMS: 4})
+	const times = `"truncated":false,"started_ms":3,"last_attempt_ms":4}`
+	for path, want := range map[string]bool{
+		"":                                    false,
+		"/results":                            false,
+		"/results?follow=true":                false,
+		"/events":                             false,
+		"/results?timing=true":                true,
+		"/results?timing=true&follow=true":    true,
+		"/events?timing=true":                 true,
+		"/events?timing=true&last_event_id=0": true,
+	} {
+		body := string(s.get("/v1/aggregations/"+id+path).want(t, 200).body)
+		if got := strings.Contains(body, times); got != want || strings.Contains(body, "started_ms") != want {
+			t.Errorf("%s has times: %v, want %v\n%s", path, got, want, body)
+		}
+	}
+}

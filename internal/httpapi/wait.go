@@ -18,9 +18,11 @@ func (a *API) await(ctx context.Context, id string, wait time.Duration) (*gather
 		return nil, err
 	}
 	defer leave()
+	ctx, end := a.traceWait(ctx, id)
 	start := time.Now()
 	reading, err := a.store.Wait(ctx, id, wait, a.closing.Done())
 	exchangeOf(ctx).waited += time.Since(start)
+	end(reading)
 	return reading, err
 }
 

@@ -226,10 +226,10 @@ type lineAMinute struct{ *fakeStore }
 
 func (s lineAMinute) Read(ctx context.Context, id string) (*gather.Reading, error) {
 	reading, err := s.fakeStore.Read(ctx, id)
-	reading.Lines = func(context.Context) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
+	reading.Lines = func(context.Context) iter.Seq2[gather.StoredLine, error] {
+		return func(yield func(gather.StoredLine, error) bool) {
 			for i := range 4 {
-				if !yield(fmt.Sprintf(`{"index":%d}`, i), nil) {
+				if !yield(gather.StoredLine(fmt.Sprintf(`{"index":%d}`, i)), nil) {
 					return
 				}
 				time.Sleep(time.Minute)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -102,6 +103,11 @@ func (k Keys) Owners() int {
 		owners[key.owner] = true
 	}
 	return len(owners)
+}
+
+// Has reports whether the owner has one of them.
+func (k Keys) Has(owner string) bool {
+	return slices.ContainsFunc(k.list, func(key key) bool { return key.owner == owner })
 }
 
 // add reads one key from each part, or tells all that is wrong.

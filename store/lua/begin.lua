@@ -4,8 +4,9 @@
 -- to the queue all that wait for a worker by now, in input order.
 -- ARGV: most items in flight without a cap, slack in ms (claim.lua), most items to claim, their holder.
 -- Returns nil if there is nothing to run, else
--- { lane, ms until the deadline, run, { index, start, stored request, ms since the first attempt of each claim }, subtasks … }.
-local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane")
+-- { lane, ms until the deadline, run, ms from acceptance until this call took it up or -1 if another has,
+-- { index, start, stored request, ms since the first attempt and ms from the creation to that of each claim }, subtasks … }.
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created")
 local status, retries = m[1], tonumber(m[2])
 if status ~= "queued" and status ~= "running" then
   return nil
@@ -23,6 +24,7 @@ local function add_claim(index, start, request, since_first)
   claims[#claims + 1] = start
   claims[#claims + 1] = request
   claims[#claims + 1] = since_first
+  claims[#claims + 1] = now - since_first - m[6]
 end
 
 local function end_of(request)
@@ -87,6 +89,10 @@ if wait_already > 0 then
   indexes = redis.call("ZRANGEBYSCORE", waiting, "-inf", int(now))
   table.sort(indexes, function(a, b) return tonumber(a) < tonumber(b) end)
 end
-local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now, retries, claims }
+local waited = -1
+if status == "queued" then
+  waited = math.max(0, now - tonumber(m[3]))
+end
+local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now, retries, waited, claims }
 add_subtasks(reply, indexes, retries, bounds.batch)
 return reply

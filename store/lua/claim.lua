@@ -5,8 +5,9 @@
 -- ARGV: slack in ms, then index, start, holder and attempts known to the holder of each
 -- item. A claim that is not ended after the item's timeout and the slack is taken for lost.
 -- Returns { run, ms until the deadline, lane, then for each item either nil or
--- { stored request, attempts, ms since the first attempt } }.
-local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane")
+-- { stored request, attempts, ms since the first attempt, ms from the creation to that, ms that it has waited for a worker
+-- or -1 if it was held } }.
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created")
 local slack, now = tonumber(ARGV[1]), now_ms()
 if m[1] ~= "running" then
   return { 0, 0, "" }
@@ -58,7 +59,8 @@ local function claim(from, to)
       fields[#fields + 1] = standing_of(start, attempts, first, holder)
       ends[#ends + 1] = end_of(timeout_of(stored[n]))
       ends[#ends + 1] = index
-      granted = { stored[n], attempts, now - first }
+      local waited = waits[n] and math.max(0, now - tonumber(waits[n])) or -1
+      granted = { stored[n], attempts, now - first, first - m[6], waited }
     end
     reply[#reply + 1] = granted
   end

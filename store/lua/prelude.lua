@@ -200,11 +200,28 @@ local function hand_out(now, indexes)
   end
 end
 
+-- What is told of an end, once, to whoever has brought it about: status, total, succeeded,
+-- failed, canceled, us since acceptance, reason.
+local function ending(status, counts, us, reason)
+  local told = { status }
+  for i = 1, 4 do
+    told[1 + i] = tonumber(counts[i]) or 0
+  end
+  told[6] = tonumber(us) - (tonumber(counts[5]) or tonumber(us))
+  told[7] = reason
+  return told
+end
+
+-- The fields of the meta hash that ending needs.
+local function counts_of_all()
+  return redis.call("HMGET", meta, "total", "succeeded", "failed", "canceled", "accepted_us", "retention")
+end
+
 -- Ends the aggregation with the given status ("" = what the counts say): what
--- only a running one needs goes, the rest stays for the retention.
-local function finish(status)
+-- only a running one needs goes, the rest stays for the retention. Returns the ending.
+local function finish(status, reason)
   local now, us = clock()
-  local m = redis.call("HMGET", meta, "total", "succeeded", "retention")
+  local m = counts_of_all()
   if status == "" then
     local succeeded = tonumber(m[2])
     status = "partial"
@@ -217,13 +234,14 @@ local function finish(status)
   redis.call("HSET", meta, "status", status, "finished", int(now), "finished_us", us)
   redis.call("DEL", todo, waiting, claimed, progress, followed)
   for _, key in ipairs({ meta, requests, results, order }) do
-    redis.call("PEXPIRE", key, m[3])
+    redis.call("PEXPIRE", key, m[6])
   end
   if schedule then
     -- What is left to look after is its expiry. Elsewhere a visit finds that out.
-    redis.call("ZADD", schedule, "XX", planned_at(now + tonumber(m[3]) + 1000), id)
+    redis.call("ZADD", schedule, "XX", planned_at(now + tonumber(m[6]) + 1000), id)
   end
   redis.call("PUBLISH", "gather:changed", id)
+  return ending(status, m, us, reason)
 end
 
 -- Tells those who read results as they come that there is something new.
@@ -236,6 +254,7 @@ end
 -- Gives items without a result, which no worker ended, the same end. error is a JSON object.
 local function close_items(indexes, status, error, retries, now)
   local middle, last = ',"status":"' .. status .. '","elapsed_ms":', ',"truncated":false,"error":' .. error .. "}"
+  local created = redis.call("HGET", meta, "created")
   for from = 1, #indexes, CHUNK do
     local part = chunk(indexes, from)
     local stored = redis.call("HMGET", requests, unpack(part))
@@ -244,12 +263,12 @@ local function close_items(indexes, status, error, retries, now)
     for i, index in ipairs(part) do
       local _, opening = parts(stored[i])
       local _, attempts, first = parse_standing(standings[i], retries)
-      local elapsed = 0
+      local started, elapsed = "", 0
       if attempts > 0 then
-        elapsed = now - first
+        started, elapsed = ',"started_ms":' .. int(first - created) .. "}", now - first
       end
       lines[2 * i - 1] = index
-      lines[2 * i] = opening .. middle .. int(elapsed) .. ',"attempts":' .. int(attempts) .. last
+      lines[2 * i] = started .. opening .. middle .. int(elapsed) .. ',"attempts":' .. int(attempts) .. last
       places[i] = index .. string.sub(status, 1, 1)
     end
     redis.call("HSET", results, unpack(lines))
@@ -260,8 +279,8 @@ local function close_items(indexes, status, error, retries, now)
 end
 
 -- Gives every unfinished item the same end, in input order, ends the aggregation,
--- and tells the workers to abort what they have in flight of it.
-local function close(item_status, error, status, retries, now)
+-- and tells the workers to abort what they have in flight of it. Returns the ending.
+local function close(item_status, error, status, reason, retries, now)
   local ended, unfinished = {}, {}
   -- A full Redis refuses a script at its first write if that needs memory, and lets
   -- it go on after one that needs none: what ends things must not be refused.
@@ -276,6 +295,20 @@ local function close(item_status, error, status, retries, now)
     end
   end
   close_items(unfinished, item_status, error, retries, now)
-  finish(status)
+  local told = finish(status, reason)
   redis.call("PUBLISH", "gather:closed", id)
+  return told
+end
+
+-- When the deadline is over, by the fields of the meta hash. Both times are cut to the
+-- millisecond: one more, so that nothing ends early.
+local function deadline_of(accepted, deadline)
+  return tonumber(accepted) + tonumber(deadline) + 1
+end
+
+-- Ends what is unfinished at the deadline. Returns the ending.
+local function close_overdue(retries, now)
+  local told = close("failed", '{"code":"deadline_exceeded","message":"the aggregation\'s deadline ended before the item"}', "", "deadline_exceeded", retries, now)
+  redis.call("HSET", meta, "reason", "deadline_exceeded")
+  return told
 end

@@ -2,10 +2,10 @@
 -- aggregation with its last result.
 -- KEYS: where a script may touch several slots, also the schedule and the index.
 -- ARGV: most items in flight without a cap, then index, run, status and result line of each.
--- Returns { number of first results, 1 if this ended it else 0, lane, subtasks … }.
+-- Returns { number of first results, the ending if this ended it else nil, lane, subtasks … }.
 local m = redis.call("HMGET", meta, "status", "retries", "total", "lane")
 if m[1] ~= "running" then
-  return { 0, 0, m[4] or "" }
+  return { 0, false, m[4] or "" }
 end
 local first = 0
 
@@ -52,13 +52,12 @@ end
 
 -- Of two results of one item in a call the second is late.
 for_different_items(record)
-local reply = { first, 0, m[4] }
+local reply = { first, false, m[4] }
 if first == 0 then
   return reply
 end
 if redis.call("HLEN", results) == tonumber(m[3]) then
-  finish("")
-  reply[2] = 1
+  reply[2] = finish("", "")
   return reply
 end
 if redis.call("EXISTS", todo) == 1 then

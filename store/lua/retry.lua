@@ -1,6 +1,7 @@
 -- Makes the failed and canceled items of a finished aggregation wait to be run
 -- again; the others keep their results. Positions in order of completion stay as
 -- they are: the place of a result that is dropped stays empty ("-").
+-- ARGV: the traceparent of the client's trace, or "".
 -- Returns the number of items to run again, -1 if there is no such aggregation,
 -- -2 if it is unfinished.
 local m = redis.call("HMGET", meta, "status", "retries")
@@ -36,6 +37,9 @@ local now, us = clock()
 redis.call("HSET", meta, "status", "queued", "failed", 0, "canceled", 0,
   "retries", int(tonumber(m[2]) + 1), "accepted", int(now), "accepted_us", us)
 redis.call("HDEL", meta, "finished", "reason")
+if ARGV[1] ~= "" then
+  redis.call("HSET", meta, "trace", ARGV[1])
+end
 for _, key in ipairs({ meta, requests, results, order }) do
   redis.call("PERSIST", key)
 end

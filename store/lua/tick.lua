@@ -1,7 +1,8 @@
 -- A worker's heartbeat, and the aggregations that it has to look after now. Each is
 -- put off by the interval.
--- KEYS: schedule, workers. ARGV: worker (its name, a space, its concurrency), interval in
--- ms, most aggregations, ms that a heartbeat counts.
+-- KEYS: schedule, workers, items finished. ARGV: worker (its name, a space, its concurrency),
+-- interval in ms, most aggregations, ms that a heartbeat counts, items finished since the last,
+-- seconds that their count is kept after that.
 -- Returns { the time that they are put off to, ms until the next one is due or -1,
 -- the concurrency of all workers or -1 if nothing is due, id, … }.
 local t = redis.call("TIME")
@@ -13,6 +14,10 @@ end
 -- In this order: a full Redis lets a script go on whose first write needs no memory.
 redis.call("ZREMRANGEBYSCORE", KEYS[2], "-inf", int(now - 3600000))
 redis.call("ZADD", KEYS[2], int(now), ARGV[1])
+if ARGV[5] ~= "0" then
+  redis.call("INCRBY", KEYS[3], ARGV[5])
+  redis.call("EXPIRE", KEYS[3], ARGV[6])
+end
 local function next_due()
   local head = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
   if not head[2] then

@@ -2,29 +2,27 @@
 -- and names those that wait for a worker suspiciously long.
 -- ARGV: most items in flight without a cap, grace in ms before a waiting item is
 -- suspect, most suspects, most starts of an item.
--- Returns { status, lane, ms until it has to be looked at again or -1,
--- number of lost subtasks, the lost subtasks …, the suspect ones … };
+-- Returns { status, lane, ms until it has to be looked at again or -1, number of lost subtasks,
+-- the ending if this ended it else nil, traceparent or "", the lost subtasks …, the suspect ones … };
 -- the status is "" if it is gone.
-local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane")
-local status, retries, lane = m[1], tonumber(m[2]), m[5]
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "trace")
+local status, retries, lane, trace = m[1], tonumber(m[2]), m[5], m[6] or ""
 if not status then
-  return { "", "", -1, 0 }
+  return { "", "", -1, 0, false, "" }
 end
 local now = now_ms()
-local deadline
+local deadline, ended = nil, false
 if status == "queued" or status == "running" then
-  -- Both times are cut to the millisecond: one more, so that nothing ends early.
-  deadline = tonumber(m[3]) + tonumber(m[4]) + 1
+  deadline = deadline_of(m[3], m[4])
   if now >= deadline then
-    close("failed", '{"code":"deadline_exceeded","message":"the aggregation\'s deadline ended before the item"}', "", retries, now)
-    redis.call("HSET", meta, "reason", "deadline_exceeded")
+    ended = close_overdue(retries, now)
     status = redis.call("HGET", meta, "status")
   end
 end
 if status ~= "queued" and status ~= "running" then
-  return { status, lane, redis.call("PTTL", meta), 0 }
+  return { status, lane, redis.call("PTTL", meta), 0, ended, trace }
 end
-local reply = { status, lane, deadline - now, 0 }
+local reply = { status, lane, deadline - now, 0, false, trace }
 if status == "queued" then
   return reply
 end
@@ -46,15 +44,15 @@ if #given_up > 0 then
   tell_followers()
 end
 if redis.call("HLEN", results) == tonumber(redis.call("HGET", meta, "total")) then
-  finish("")
-  return { redis.call("HGET", meta, "status"), lane, redis.call("PTTL", meta), 0 }
+  ended = finish("", "")
+  return { redis.call("HGET", meta, "status"), lane, redis.call("PTTL", meta), 0, ended, trace }
 end
 local bounds = handing_out(tonumber(ARGV[1]))
 local next_items = take_to_do(bounds)
 hand_out(now, next_items)
 add_subtasks(reply, lost, retries, bounds.batch)
 add_subtasks(reply, next_items, retries, bounds.batch)
-reply[4] = (#reply - 4) / 5
+reply[4] = (#reply - 6) / 5
 
 local grace = int(now - tonumber(ARGV[2]))
 add_subtasks(reply, redis.call("ZRANGEBYSCORE", waiting, "-inf", grace, "LIMIT", 0, ARGV[3]), retries, bounds.batch)

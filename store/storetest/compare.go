@@ -102,7 +102,7 @@ func (m *machine) compareOrder(a *model, after int) {
 		if len(got) == 0 || got[0].Position != after+place+1 {
 			m.Fatalf("after %d: %q, want position %d of %q", after, m.summary(got), after+place+1, a.order)
 		}
-		r := m.decode(string(got[0].Line))
+		r := m.decode(got[0].Line)
 		if entry != fmt.Sprintf("%d%c", r.Index, r.Status[0]) {
 			m.Fatalf("position %d: %+v, want %s", got[0].Position, r, entry)
 		}

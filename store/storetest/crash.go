@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +14,11 @@ import (
 // crashAfter lets so many more commands pass, then none: as far as Redis can tell,
 // the process is no more. stop ends that, and tells whether it has come to it.
 func (f *fixture) crashAfter(commands int) (stop func() (crashed bool)) {
+	var mu sync.Mutex // the store confirms entries on its own, too
 	crashed := false
 	end := f.intercept(func(redis.Cmder) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if commands--; commands < 0 {
 			crashed = true
 			return errCrashed
@@ -23,6 +27,8 @@ func (f *fixture) crashAfter(commands int) (stop func() (crashed bool)) {
 	})
 	return func() bool {
 		end()
+		mu.Lock()
+		defer mu.Unlock()
 		return crashed
 	}
 }

@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"gather"
+	"gather/store"
 )
 
 func (s suite) deadline(t *testing.T) {
@@ -59,6 +61,75 @@ func (s suite) deadline(t *testing.T) {
 		})
 		if agg := f.get(id); agg.ElapsedMS <= 29 || agg.Reason != "deadline_exceeded" {
 			f.Errorf("%+v", agg)
+		}
+	})
+	for name, read := range map[string]func(f *fixture, id string) (*gather.Aggregation, error){
+		"get": func(f *fixture, id string) (*gather.Aggregation, error) { return f.store.Get(f.ctx, id) },
+		"wait": func(f *fixture, id string) (*gather.Aggregation, error) {
+			reading, err := f.store.Wait(f.ctx, id, time.Minute, nil)
+			f.check("wait", err)
+			return reading.Aggregation, nil
+		},
+		"follow": func(f *fixture, id string) (agg *gather.Aggregation, err error) {
+			for progress, failure := range f.store.Follow(f.ctx, id, 0) {
+				agg, err = progress.Aggregation, failure
+			}
+			return agg, err
+		},
+	} {
+		s.test(t, "is kept by a "+name+" where no worker is alive", func(f *fixture) {
+			o, other := f.observed()
+			id := f.create(specOf(2)).ID
+			f.ageForReaders(id, time.Hour)
+			agg, err := read(f, id)
+			f.check(name, err)
+			if agg.Status != gather.StatusFailed || agg.Reason != "deadline_exceeded" || agg.Counts.Failed != 2 {
+				f.Errorf("%+v", agg)
+			}
+			f.expires(id, true)
+			_, err = other.Get(f.ctx, id)
+			f.check("get it again", err)
+			f.wantEnded(o, gather.Ending{ID: id, Status: gather.StatusFailed, Reason: "deadline_exceeded", Counts: agg.Counts})
+		})
+	}
+	s.test(t, "is left to workers where one is alive", func(f *fixture) {
+		id := f.create(specOf(1)).ID
+		f.ageForReaders(id, time.Hour)
+		_, err := f.store.Tick(f.ctx, gather.Worker{Name: "alive"})
+		f.check("tick", err)
+		if agg := f.get(id); agg.Status != gather.StatusQueued {
+			f.Errorf("%+v", agg)
+		}
+	})
+	s.test(t, "is not kept by who reads sooner than a watchdog may need", func(f *fixture) {
+		id := f.create(specOf(1)).ID
+		f.ageForReaders(id, gather.DefaultDeadline)
+		if agg := f.get(id); agg.Status != gather.StatusQueued {
+			f.Errorf("%+v", agg)
+		}
+	})
+	s.test(t, "is kept once by many who read at once", func(f *fixture) {
+		o, other := f.observed()
+		id := f.create(specOf(3)).ID
+		f.ageForReaders(id, time.Hour)
+		together(8, func(i int) {
+			reader := []*store.Store{f.store, other}[i%2]
+			if agg, err := reader.Get(f.ctx, id); err != nil || agg.Status != gather.StatusFailed {
+				f.Errorf("%+v, %v", agg, err)
+			}
+		})
+		counts := gather.Counts{Total: 3, Failed: 3}
+		f.wantEnded(o, gather.Ending{ID: id, Status: gather.StatusFailed, Reason: "deadline_exceeded", Counts: counts})
+	})
+	s.test(t, "is no matter for another owner who asks", func(f *fixture) {
+		owner := f.as("a")
+		id := owner.create(specOf(1)).ID
+		f.ageForReaders(id, time.Hour)
+		if _, err := f.as("b").store.Get(f.as("b").ctx, id); !errors.Is(err, gather.ErrNotFound) {
+			f.Errorf("%v", err)
+		}
+		if status := f.rdb.HGet(f.ctx, "gather:{"+id+"}", "status").Val(); status != "queued" {
+			f.Errorf("it is %s", status)
 		}
 	})
 	s.test(t, "after the end changes nothing", func(f *fixture) {

@@ -170,9 +170,9 @@ func (f *fixture) get(id string) *gather.Aggregation {
 }
 
 // lines are the result lines in input order.
-func (f *fixture) lines(id string) []string {
+func (f *fixture) lines(id string) []gather.StoredLine {
 	f.Helper()
-	var lines []string
+	var lines []gather.StoredLine
 	reading, err := f.store.Read(f.ctx, id)
 	f.check("read", err)
 	for line, err := range reading.Lines(f.ctx) {
@@ -192,8 +192,9 @@ func (f *fixture) results(id string) []gather.Result {
 	return list
 }
 
-func (f *fixture) decode(line string) gather.Result {
+func (f *fixture) decode(stored gather.StoredLine) gather.Result {
 	f.Helper()
+	line := stored.Timed()
 	if strings.Contains(line, "\n") {
 		f.Errorf("a result of several lines: %q", line)
 	}

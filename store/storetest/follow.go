@@ -104,7 +104,7 @@ func (s suite) follow(t *testing.T) {
 		id, _ := f.running(specOf(3))
 		f.record(id, largeResult(0), largeResult(1), largeResult(2))
 		for i, c := range f.follow(id, 0) {
-			if len(c.Line) < large || f.decode(string(c.Line)).Index != i {
+			if len(c.Line) < large || f.decode(c.Line).Index != i {
 				f.Errorf("position %d: %d bytes", c.Position, len(c.Line))
 			}
 		}

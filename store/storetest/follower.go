@@ -40,7 +40,7 @@ func (f *fixture) summary(list []gather.Completion) []string {
 	f.Helper()
 	var all []string
 	for _, c := range list {
-		r := f.decode(string(c.Line))
+		r := f.decode(c.Line)
 		all = append(all, fmt.Sprintf("%d: %d %s", c.Position, r.Index, r.Status))
 	}
 	return all

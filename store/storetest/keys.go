@@ -15,6 +15,7 @@ const (
 	indexKey    = "gather:{all}:index"
 	scheduleKey = "gather:{all}:schedule"
 	workersKey  = "gather:{all}:workers"
+	finishedKey = "gather:{all}:finished"
 	ownersKey   = "gather:{all}:owners"
 )
 

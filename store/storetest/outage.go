@@ -19,6 +19,7 @@ func operations(ctx context.Context, s *store.Store, id string) map[string]error
 	_, all["get"] = s.Get(ctx, id)
 	_, all["list"] = s.List(ctx, gather.Filter{}, "", 10)
 	_, all["read"] = s.Read(ctx, id)
+	_, all["pending"] = s.Pending(ctx, id)
 	_, all["begin"] = s.Begin(ctx, id, gather.Room{})
 	_, all["claim"] = s.Claim(ctx, id, []gather.Claim{{Subtask: item, Holder: theHolder}})
 	all["release"] = s.Release(ctx, id, &gather.Claim{Subtask: item, Holder: theHolder}, 0)

@@ -48,10 +48,10 @@ func (s suite) record(t *testing.T) {
 	s.test(t, "keeps the line as it is", func(f *fixture) {
 		id, _ := f.running(specOf(1))
 		result := succeeded(0)
-		line, err := result.Line()
+		line, err := result.Stored()
 		f.check("line", err)
 		f.record(id, result)
-		if lines := f.lines(id); len(lines) != 1 || lines[0] != string(line) {
+		if lines := f.lines(id); len(lines) != 1 || lines[0] != gather.StoredLine(line) {
 			f.Errorf("lines %q, want %q", lines, line)
 		}
 	})

@@ -71,7 +71,7 @@ func (s suite) results(t *testing.T) {
 			f.Fatalf("%d lines", len(lines))
 		}
 		for i, line := range lines {
-			if prefix := fmt.Sprintf(`{"index":%d,`, i); !strings.HasPrefix(line, prefix) {
+			if prefix := fmt.Sprintf(`{"index":%d,`, i); !strings.HasPrefix(line.Line(), prefix) {
 				f.Fatalf("line %d: %q", i, line)
 			}
 		}

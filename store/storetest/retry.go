@@ -19,7 +19,7 @@ func (s suite) retry(t *testing.T) {
 			agg.Counts != (gather.Counts{Total: 6, Succeeded: 3, Pending: 3}) || !agg.CreatedAt.Equal(before.CreatedAt.Time) {
 			f.Errorf("%+v", agg)
 		}
-		if lines := f.lines(id); !slices.Equal(lines, []string{kept[1], kept[3], kept[4]}) {
+		if lines := f.lines(id); !slices.Equal(lines, []gather.StoredLine{kept[1], kept[3], kept[4]}) {
 			f.Errorf("results %q", lines)
 		}
 		handedOut := f.begin(id).Subtasks

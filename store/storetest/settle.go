@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -39,10 +41,38 @@ func (f *fixture) found() string {
 	return ""
 }
 
-// settled makes Redis know the scripts, and leaves it empty.
+// settled makes Redis know the script that creates, on each of its servers, and leaves it empty.
 func (f *fixture) settled() {
 	f.Helper()
-	f.remove(f.create(specOf(1)).ID)
+	var sha string
+	stop := f.intercept(func(cmd redis.Cmder) error {
+		if creates(cmd) && cmd.Name() == "evalsha" {
+			sha, _ = cmd.Args()[1].(string)
+		}
+		return nil
+	})
+	defer stop()
+	for range 1000 { // an aggregation lies on any of the servers
+		f.remove(f.create(specOf(1)).ID)
+		if f.known(sha) {
+			return
+		}
+	}
+	f.Fatalf("a server does not get to know the script")
+}
+
+// known reports whether all the servers that write know the script.
+func (f *fixture) known(sha string) bool {
+	f.Helper()
+	var unknown atomic.Bool
+	f.check("ask for the script", onEachMaster(f.ctx, f.rdb, func(ctx context.Context, master *redis.Client) error {
+		known, err := master.ScriptExists(ctx, sha).Result()
+		if err == nil && !known[0] {
+			unknown.Store(true)
+		}
+		return err
+	}))
+	return !unknown.Load()
 }
 
 func (s suite) settle(t *testing.T) {

@@ -44,6 +44,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"Record", s.record},
 		{"Results", s.results},
 		{"Follow", s.follow},
+		{"Pending", s.pending},
 		{"Wait", s.wait},
 		{"Cancel", s.cancel},
 		{"Retry", s.retry},
@@ -62,6 +63,7 @@ func Run(t *testing.T, newRedis func(testing.TB) redis.UniversalClient) {
 		{"Outage", s.outage},
 		{"Crash", s.crash},
 		{"Confirm", s.confirm},
+		{"Observe", s.observe},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

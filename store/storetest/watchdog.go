@@ -61,6 +61,13 @@ func (f *fixture) age(id string, d time.Duration) {
 	f.check("age", err)
 }
 
+// ageForReaders is age, and has the aggregation's elapsed time tell of it, too.
+func (f *fixture) ageForReaders(id string, d time.Duration) {
+	f.Helper()
+	f.age(id, d)
+	f.check("age", f.rdb.HIncrBy(f.ctx, "gather:{"+id+"}", "accepted_us", -d.Microseconds()).Err())
+}
+
 // watchdog does what a watchdog does, for all that is due. It returns what it
 // found, by id.
 func (f *fixture) watchdog() map[string]*gather.Visit {
