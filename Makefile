@@ -21,18 +21,21 @@ run: ## Run everything in one process, in memory, on 127.0.0.1:8080 (GATHER_… 
 	@exec $(BIN)/api
 
 .PHONY: test
-test: redis-server ## Run every test with the race detector; installs a redis-server where it may.
+test: redis-server chromium tools ## Run every test with the race detector; installs a redis-server and a chromium where it may.
 	go vet ./...
 	go test -race -count=1 -timeout 20m ./... # not from the cache: e2e runs binaries that it does not know of
 
+# What talks to an API as any client does, whatever Redis is behind it.
+CLIENTS := ^Test(Console_|CLI_|Guides|Monitor_InBrowser)
+
 .PHONY: test-sentinel
 test-sentinel: redis-server ## Run the end-to-end tests and the store's behind Sentinels.
-	GATHER_E2E_REDIS=sentinel go test -race -count=1 -timeout 15m ./e2e/
+	GATHER_E2E_REDIS=sentinel go test -race -count=1 -timeout 15m -skip '$(CLIENTS)' ./e2e/
 	GATHER_E2E_REDIS=sentinel go test -race -count=1 -timeout 15m -run TestStore_sentinel ./store/
 
 .PHONY: test-cluster
 test-cluster: redis-server ## Run the end-to-end tests on a cluster (make test has the store's).
-	GATHER_E2E_REDIS=cluster go test -race -count=1 -timeout 15m ./e2e/
+	GATHER_E2E_REDIS=cluster go test -race -count=1 -timeout 15m -skip '$(CLIENTS)' ./e2e/
 
 .PHONY: chaos
 chaos: redis-server ## Break everything that can break, and measure what it costs; CHAOS=Worker for some; DOC=1 writes docs/reliability.md.
@@ -42,9 +45,29 @@ chaos: redis-server ## Break everything that can break, and measure what it cost
 soak: redis-server ## Run at half of the measured throughput for SOAK (default 10m), and see that memory stays flat; DOC=1 as above.
 	cd e2e && GATHER_SOAK=$(or $(SOAK),10m) GATHER_CHAOS_DOC=$(if $(DOC),../docs/reliability.md) go test -race -count=1 -timeout 120m -run '^TestSoak$$'
 
+.PHONY: compose-test
+compose-test: ## Build the image, start docker-compose.yml, scale and break it (needs a Docker engine; without one says so and passes).
+	@scripts/compose-test.sh
+
+.PHONY: deploy-test
+deploy-test: ## Hold what is under deploy/ against the types of Kubernetes, KEDA and Compose.
+	cd deploy && go test -race -count=1 -timeout 10m ./...
+
 .PHONY: redis-server
 redis-server:
 	@scripts/need-redis.sh
+
+.PHONY: chromium
+chromium:
+	@scripts/need-chromium.sh
+
+.PHONY: tools
+tools:
+	@scripts/need-tools.sh
+
+.PHONY: screenshots
+screenshots: redis-server chromium ## Take the pictures of the console in docs/.
+	cd e2e && GATHER_SCREENSHOTS=../docs go test -race -count=1 -timeout 10m -run '^TestScreenshots$$'
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters, check the formatting, and that tests look for races and leaks.
@@ -74,6 +97,10 @@ bench: redis-server ## Measure beside the limit and raw asynq; BENCH holds flags
 	@mkdir -p $(BIN)
 	@go build -o $(BIN)/bench ./bench
 	@$(BIN)/bench $(BENCH)
+
+.PHONY: docs
+docs: ## Write docs/reference.md, every flag and variable, anew.
+	go run ./internal/flagdocs docs/reference.md
 
 .PHONY: build
 build: ## Build the binaries into .bin/.
