@@ -38,8 +38,6 @@ func newTransport(g *guard, concurrency int) *http.Transport {
 		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		ReadBufferSize:         8 << 10,
-		WriteBufferSize:        4 << 10,
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout:           pingAfter,
 			PingTimeout:               pingTimeout,
