@@ -82,7 +82,7 @@ func testComposeImage(t *testing.T, c *composition) {
 	}
 }
 
-// testComposeMainJob asks for what a newcomer asks for first.
+// testComposeMainJob asks for what everybody asks for first.
 func testComposeMainJob(t *testing.T, c *composition) {
 	began := time.Now()
 	demo := decode[struct {
