@@ -179,7 +179,7 @@ func creationArgs(ctx context.Context, spec *gather.Spec, firstVisit time.Durati
 	fields := []any{
 		"name", spec.Name, "labels", string(labels), "priority", string(spec.PriorityOrDefault()),
 		"lane", string(gather.LaneOf(spec.PriorityOrDefault(), len(items))),
-		"total", len(items), "window", spec.Concurrency, "batch", batchSize(len(items), spec.Concurrency),
+		"total", len(items), "window", spec.Concurrency,
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
 	}

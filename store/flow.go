@@ -1,43 +1,43 @@
 package store
 
-import "gather"
-
 // How items flow to the workers: one by one or in batches, and how many of an
 // aggregation at once.
 const (
-	// windowPerFetch is how many items of one aggregation without a cap are handed out
+	// windowPerSlot is how many items of one aggregation without a cap are handed out
 	// for each fetch that the workers can have in flight: enough that none of them
 	// waits for the next ones, and not so many that the aggregation fills its queue.
-	windowPerFetch = 2
+	windowPerSlot = 2
 	// leastWindow is the window where the workers are few, or not known yet.
 	leastWindow = 2048
 
-	// largestBatch bounds what one worker takes at once, and what is lost with it.
-	largestBatch = 64
-	// batchesAtLeast is how many batches a large aggregation makes, so that they
-	// spread over the workers.
-	batchesAtLeast = 64
+	// mostInBatch bounds what one worker takes at once, and what is lost with it.
+	mostInBatch = 64
+	// batchesAtLeast is how many batches a large aggregation makes, and batchesPerWorker how
+	// many for each worker, so that they spread over the workers, and all end at about the same time.
+	batchesAtLeast   = 16
+	batchesPerWorker = 8
+	// batchesInSlots is how many batches a worker can fetch at once: with fewer, one that
+	// got the last batch would be long at it while others have nothing to do.
+	batchesInSlots = 2
 	// batchesInCap is how many batches fit into a cap, so that a batch that waits for
 	// its room leaves little of the cap unused.
 	batchesInCap = 16
 )
 
-// uncapped is how many items of an aggregation without a cap of its own may be
-// handed out at once.
-func (s *Store) uncapped() int {
-	return max(leastWindow, windowPerFetch*int(s.capacity.Load()))
-}
+// workforce is the workers that there are, and how many fetches they can have in flight at
+// once, all together; 0 where that is not known yet.
+type workforce struct{ workers, slots int }
 
-// batchSize is how many items of an aggregation make one subtask. Only large ones
-// have batches: they divide what a task costs, and a small aggregation has no need
-// of that.
-func batchSize(items, concurrency int) int {
-	if !gather.LaneOf(gather.PriorityDefault, items).Bulk() {
-		return 1
+// window is how many items of an aggregation without a cap of its own may be handed out at once.
+func (w *workforce) window() int { return max(leastWindow, windowPerSlot*w.slots) }
+
+// leastBatches is how many batches a large aggregation makes at least.
+func (w *workforce) leastBatches() int { return max(batchesAtLeast, batchesPerWorker*w.workers) }
+
+// largestBatch is how many items a batch has at most.
+func (w *workforce) largestBatch() int {
+	if w.workers == 0 {
+		return mostInBatch
 	}
-	size := min(largestBatch, items/batchesAtLeast)
-	if concurrency > 0 {
-		size = min(size, concurrency/batchesInCap)
-	}
-	return max(1, size)
+	return max(1, min(mostInBatch, w.slots/w.workers/batchesInSlots))
 }

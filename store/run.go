@@ -18,7 +18,9 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	if !validID(id) {
 		return nil, nil
 	}
-	reply, err := s.run(ctx, beginScript, id, s.uncapped(), s.timing.ClaimSlack.Milliseconds(), room.Items, room.Holder).Slice()
+	now := s.workforce.Load()
+	reply, err := s.run(ctx, beginScript, id, now.window(), s.timing.ClaimSlack.Milliseconds(), room.Items, room.Holder,
+		now.leastBatches(), now.largestBatch(), batchesInCap).Slice()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
@@ -142,7 +144,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 		return &gather.Recorded{}, nil
 	}
 	args := make([]any, 0, 1+4*len(results))
-	args = append(args, s.uncapped())
+	args = append(args, s.workforce.Load().window())
 	for i := range results {
 		line, err := results[i].Stored()
 		if err != nil {

@@ -74,9 +74,8 @@ type Store struct {
 	mostOpen int
 	// keyring is nil where requests are stored as they are.
 	keyring *Keyring
-	// capacity is how many fetches all workers can have in flight at once, as seen at
-	// the last tick that found something to do; 0 before.
-	capacity atomic.Int64
+	// workforce is what the last tick has seen of the workers; never nil.
+	workforce atomic.Pointer[workforce]
 }
 
 // New returns a store on rdb, which the caller closes after Close.
@@ -88,6 +87,7 @@ func NewWith(rdb redis.UniversalClient, t Timing) *Store {
 	s := &Store{rdb: rdb, hub: newHub(rdb), ids: newIDSource(), waits: waits{of: make(map[string]*vigil)}, timing: t, observer: unobserved{}}
 	_, cluster := rdb.(*redis.ClusterClient)
 	s.apart.Store(cluster)
+	s.workforce.Store(&workforce{})
 	s.confirms.run = s.confirmDue
 	return s
 }

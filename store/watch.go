@@ -51,10 +51,8 @@ func (s *Store) Tick(ctx context.Context, w gather.Worker) (*gather.Round, error
 	if next := milliseconds(reply[1]); next >= 0 {
 		round.Sleep = min(next, round.Sleep)
 	}
-	if capacity := integer(reply[2]); capacity >= 0 {
-		s.capacity.Store(capacity)
-	}
-	for _, id := range reply[3:] {
+	s.workforce.Store(&workforce{workers: int(integer(reply[2])), slots: int(integer(reply[3]))})
+	for _, id := range reply[4:] {
 		round.IDs = append(round.IDs, text(id))
 	}
 	return round, nil
@@ -83,7 +81,7 @@ func (s *Store) Visit(ctx context.Context, round *gather.Round, id string) (*gat
 	if !validID(id) {
 		return &gather.Visit{ID: id}, s.Forget(ctx, id)
 	}
-	args := []any{s.uncapped(), s.timing.SuspectAfter.Milliseconds(), suspectsAtOnce, mostStarts}
+	args := []any{s.workforce.Load().window(), s.timing.SuspectAfter.Milliseconds(), suspectsAtOnce, mostStarts}
 	reply, err := s.run(ctx, visitScript, id, args...).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "visit", id, err)

@@ -2,18 +2,32 @@
 -- small one to the caller itself, claimed, and the rest to the queue. Done again,
 -- it hands out the same: to the holder of claims those, in case their reply was lost, and
 -- to the queue all that wait for a worker by now, in input order.
--- ARGV: most items in flight without a cap, slack in ms (claim.lua), most items to claim, their holder.
+-- ARGV: most items in flight without a cap, slack in ms (claim.lua), most items to claim, their holder,
+-- least batches of a large one, most items of a batch, least batches that a cap holds.
 -- Returns nil if there is nothing to run, else
 -- { lane, ms until the deadline, run, ms from acceptance until this call took it up or -1 if another has,
 -- { index, start, stored request, ms since the first attempt and ms from the creation to that of each claim }, subtasks … }.
-local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created")
+local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created", "total", "window")
 local status, retries = m[1], tonumber(m[2])
 if status ~= "queued" and status ~= "running" then
   return nil
 end
-local now = now_ms()
+local now, small = now_ms(), string.sub(m[5], -5) ~= "-bulk"
+
+-- How many items of this run make one subtask.
+local function batch_size()
+  if small then
+    return 1
+  end
+  local size = math.min(math.floor(m[7] / ARGV[5]), tonumber(ARGV[6]))
+  if m[8] ~= "0" then
+    size = math.min(size, math.floor(m[8] / ARGV[7]))
+  end
+  return math.max(1, size)
+end
+
 if status == "queued" then
-  redis.call("HSET", meta, "status", "running")
+  redis.call("HSET", meta, "status", "running", "batch", int(batch_size()))
   redis.call("HSETNX", meta, "started", int(now))
 end
 local most, holder = tonumber(ARGV[3]), ARGV[4]
@@ -76,7 +90,6 @@ end
 
 local bounds = handing_out(tonumber(ARGV[1]))
 local indexes, wait_already = take_to_do(bounds)
-local small = string.sub(m[5], -5) ~= "-bulk"
 if most > 0 and small then
   if status == "running" then
     claim_again()

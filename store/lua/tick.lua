@@ -4,7 +4,7 @@
 -- interval in ms, most aggregations, ms that a heartbeat counts, items finished since the last,
 -- seconds that their count is kept after that.
 -- Returns { the time that they are put off to, ms until the next one is due or -1,
--- the concurrency of all workers or -1 if nothing is due, id, … }.
+-- how many workers there are, the concurrency of all of them, id, … }.
 local t = redis.call("TIME")
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local later = now + tonumber(ARGV[2])
@@ -25,7 +25,11 @@ local function next_due()
   end
   return math.max(0, math.ceil(tonumber(head[2]) - now))
 end
-local reply = { later, next_due(), -1 }
+local reply = { later, next_due(), 0, 0 }
+for _, worker in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], int(now - tonumber(ARGV[4])), "+inf")) do
+  reply[3] = reply[3] + 1
+  reply[4] = reply[4] + tonumber(string.match(worker, " (%d+)$") or 0)
+end
 if reply[2] ~= 0 then
   return reply
 end
@@ -33,8 +37,5 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", int(now), "LIMI
   redis.call("ZADD", KEYS[1], int(later), id)
   reply[#reply + 1] = id
 end
-reply[2], reply[3] = next_due(), 0
-for _, worker in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], int(now - tonumber(ARGV[4])), "+inf")) do
-  reply[3] = reply[3] + tonumber(string.match(worker, " (%d+)$") or 0)
-end
+reply[2] = next_due()
 return reply

@@ -3,6 +3,7 @@ package storetest
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ func (s suite) begin(t *testing.T) {
 		}
 	})
 	s.test(t, "claims nothing of a large one", func(f *fixture) {
-		for want, spec := range map[int]*gather.Spec{64: specOf(640), 20: cappedSpec(640, 20)} {
+		for want, spec := range map[int]*gather.Spec{16: specOf(640), 20: cappedSpec(640, 20)} {
 			if plan := f.beginWith(f.create(spec).ID, gather.Room{Items: 4, Holder: theHolder}); len(plan.Claims) > 0 || len(plan.Subtasks) != want {
 				f.Errorf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
 			}
@@ -195,7 +196,7 @@ func (s suite) begin(t *testing.T) {
 		}
 	})
 	s.test(t, "without a cap goes on in windows of whole batches", func(f *fixture) {
-		const n, batch = windowSize + windowStep + 1000, 55 // a 64th of them
+		const n, batch = windowSize + windowStep + 1000, largestBatch
 		const whole = windowSize / batch * batch
 		id, handedOut := f.running(specOf(n))
 		if !slices.Equal(indexesOf(handedOut), upTo(whole)) || len(handedOut) != whole/batch {
@@ -220,10 +221,8 @@ func (s suite) begin(t *testing.T) {
 		}
 	})
 	s.test(t, "hands out more at once where the workers can fetch more", func(f *fixture) {
-		f.due(f.create(specOf(1)).ID) // a tick that finds nothing due need not count the workers
 		_, err := f.store.Tick(f.ctx, gather.Worker{Name: "large", Concurrency: 2000})
 		f.check("tick", err)
-		f.due(f.create(specOf(1)).ID)
 		_, handedOut := f.running(specOf(4500))
 		if n := len(indexesOf(handedOut)); n > 4000 || n <= 4000-largestBatch {
 			f.Errorf("handed out %d items at once", n)
@@ -235,8 +234,27 @@ func (s suite) begin(t *testing.T) {
 		}
 		id := f.create(specOf(640)).ID
 		plan := f.begin(id)
-		if want := (gather.Subtask{Index: 10, Start: 1, Fetch: "GET " + urlOf(10), Batch: 2, Items: "10-19"}); len(plan.Subtasks) != 64 || plan.Subtasks[1] != want || plan.Lane != "default-bulk" {
+		if want := (gather.Subtask{Index: 40, Start: 1, Fetch: "GET " + urlOf(40), Batch: 2, Items: "40-79"}); len(plan.Subtasks) != 16 || plan.Subtasks[1] != want || plan.Lane != "default-bulk" {
 			f.Errorf("%d subtasks in %q, one of them %+v", len(plan.Subtasks), plan.Lane, plan.Subtasks[1])
+		}
+	})
+	s.test(t, "makes as many batches as the workers need", func(f *fixture) {
+		for _, c := range []struct{ workers, concurrency, items, batch int }{
+			{1, 256, 640, 40}, {2, 256, 640, 40}, // 16 of them
+			{5, 256, 640, 16}, // 8 for each
+			{5, 256, 10_000, largestBatch},
+			{5, 20, 10_000, 10}, // half of what a worker fetches at once
+			{5, 1, 1000, 1},
+		} {
+			f.check("forget the workers", f.rdb.Del(f.ctx, "gather:{all}:workers").Err())
+			for i := range c.workers {
+				_, err := f.store.Tick(f.ctx, gather.Worker{Name: strconv.Itoa(i), Concurrency: c.concurrency})
+				f.check("tick", err)
+			}
+			_, handedOut := f.running(specOf(c.items))
+			if n := len(indexesOf(handedOut[:1])); n != c.batch {
+				f.Errorf("%d items in a batch, want %d, with %+v", n, c.batch, c)
+			}
 		}
 	})
 	s.test(t, "keeps batches well below the cap", func(f *fixture) {
@@ -266,7 +284,7 @@ func (s suite) begin(t *testing.T) {
 		f.record(id, succeeded(0), succeeded(4))
 		f.release(id, gather.Subtask{Index: 7, Start: 1}, 0)
 		again := f.begin(id).Subtasks
-		if want := (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}); len(again) != 64 || again[0] != want || again[1] != handedOut[1] {
+		if want := (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}); len(again) != 16 || again[0] != want || again[1] != handedOut[1] {
 			f.Errorf("%d subtasks: %+v", len(again), again[:2])
 		}
 	})
@@ -274,7 +292,7 @@ func (s suite) begin(t *testing.T) {
 		id, handedOut := f.running(specOf(640))
 		for _, t := range each(handedOut) {
 			result := succeeded(t.Index)
-			if t.Index%10 == 3 && t.Index < 20 || t.Index%10 > 6 && t.Index < 10 {
+			if slices.Contains([]int{3, 7, 8, 9, 43}, t.Index) {
 				result = failed(t.Index)
 			}
 			f.record(id, result)
@@ -284,7 +302,7 @@ func (s suite) begin(t *testing.T) {
 		const start = 1_000_001
 		want := []gather.Subtask{
 			{Index: 3, Start: start, Fetch: "GET " + urlOf(3), Batch: 1, Items: "3,7-9"},
-			{Index: 13, Start: start, Fetch: "GET " + urlOf(13), Batch: 2, Items: "13"},
+			{Index: 43, Start: start, Fetch: "GET " + urlOf(43), Batch: 2, Items: "43"},
 		}
 		if again := f.begin(id).Subtasks; !slices.Equal(again, want) {
 			f.Errorf("%+v", again)
