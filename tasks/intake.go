@@ -67,8 +67,10 @@ type intakeQueue struct {
 	expected int
 	// unsure tells that it may hold more than that.
 	unsure bool
-	// signs counts what was heard of it: an answer on its way does not know of it.
-	signs int
+	// heard is how many tasks it was told of since the round trip under way began, and
+	// doubted whether it may hold more since: the answer need not know of them.
+	heard   int
+	doubted bool
 	// taking tells that a round trip for its tasks is under way.
 	taking bool
 	// taken are answers that asynq has not asked for yet: tasks, or an error.
@@ -100,7 +102,7 @@ func (in *intake) expect(queue string, tasks int) {
 	in.mu.Lock()
 	if q := in.queues[queue]; q != nil {
 		q.expected += tasks
-		q.signs++
+		q.heard += tasks
 	}
 	in.mu.Unlock()
 	in.signal()
@@ -110,8 +112,7 @@ func (in *intake) expect(queue string, tasks int) {
 func (in *intake) expectAny() {
 	in.mu.Lock()
 	for _, q := range in.queues {
-		q.expected, q.unsure = max(q.expected, 1), true
-		q.signs++
+		q.expected, q.unsure, q.doubted = max(q.expected, 1), true, true
 	}
 	in.mu.Unlock()
 	in.signal()
@@ -266,16 +267,17 @@ func (in *intake) dequeue(ctx context.Context, queue string, call scriptCall) *r
 		wanted = in.slots.tryAcquire(wanted)
 	}
 	if wanted > 0 {
-		q.taking, in.bulkHeld = true, in.bulkHeld || isBulk(queue)
+		q.taking, q.heard, q.doubted = true, 0, false
+		in.bulkHeld = in.bulkHeld || isBulk(queue)
 		// What is taken stays taken, whatever becomes of this call.
-		go in.take(context.WithoutCancel(ctx), queue, q.signs, slices.Repeat([]scriptCall{call}, wanted))
+		go in.take(context.WithoutCancel(ctx), queue, slices.Repeat([]scriptCall{call}, wanted))
 	}
 	return noTask(ctx)
 }
 
 // take makes the calls and keeps what comes of them. It releases the slots of those
 // that bring no task.
-func (in *intake) take(ctx context.Context, queue string, signs int, calls []scriptCall) {
+func (in *intake) take(ctx context.Context, queue string, calls []scriptCall) {
 	replies := in.pipeline(ctx, calls)
 	in.mu.Lock()
 	q := in.queues[queue]
@@ -306,8 +308,11 @@ func (in *intake) take(ctx context.Context, queue string, signs int, calls []scr
 		if q.unsure {
 			q.expected = max(q.expected, 2*tasks)
 		}
-	case q.signs == signs:
-		q.expected, q.unsure = 0, false
+	default: // it held no more than was heard of since
+		q.expected, q.unsure = q.heard, q.doubted
+		if q.doubted {
+			q.expected = max(q.expected, 1)
+		}
 	}
 	if isBulk(queue) && tasks == 0 {
 		in.bulkHeld = false
