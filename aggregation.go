@@ -129,9 +129,12 @@ type Aggregation struct {
 	// Retries counts the times that the client has retried it.
 	Retries int `json:"-"`
 	// Fetches are what the first items of a small one fetch, for people, without secrets:
-	// up to MostHere, and none but from where it was created.
+	// up to MostFetches, and none but from where it was created.
 	Fetches []string `json:"-"`
 }
+
+// MostFetches bounds an aggregation's Fetches.
+const MostFetches = 16
 
 // Counts says how many items stand where; all but Total add up to it.
 type Counts struct {

@@ -76,10 +76,6 @@ func (t *Subtask) Each() ([]Subtask, error) {
 	return list, nil
 }
 
-// MostHere is how many items a worker fetches at most with the task that brought it the
-// aggregation.
-const MostHere = 16
-
 // Room is what a worker that takes up an aggregation can fetch of it itself.
 type Room struct {
 	// Items is how many, at most.
@@ -154,6 +150,8 @@ type Worker struct {
 
 // Round is what a watchdog has to look after now.
 type Round struct {
+	// Workers is how many there are.
+	Workers int
 	// Now is when it was, by the store's clock.
 	Now time.Time
 	// IDs are the aggregations to visit.

@@ -209,7 +209,7 @@ func fetchesIn(spec *gather.Spec, args []any) []string {
 		return nil
 	}
 	stored := args[len(args)-n:]
-	fetches := make([]string, min(n, gather.MostHere))
+	fetches := make([]string, min(n, gather.MostFetches))
 	for i := range fetches {
 		fetches[i] = fetchOf(stored[i].([]byte))
 	}

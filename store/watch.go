@@ -51,7 +51,8 @@ func (s *Store) Tick(ctx context.Context, w gather.Worker) (*gather.Round, error
 	if next := milliseconds(reply[1]); next >= 0 {
 		round.Sleep = min(next, round.Sleep)
 	}
-	s.workforce.Store(&workforce{workers: int(integer(reply[2])), slots: int(integer(reply[3]))})
+	round.Workers = int(integer(reply[2]))
+	s.workforce.Store(&workforce{workers: round.Workers, slots: int(integer(reply[3]))})
 	for _, id := range reply[4:] {
 		round.IDs = append(round.IDs, text(id))
 	}

@@ -22,7 +22,7 @@ func (s *Server) expand(ctx context.Context, task *asynq.Task) error {
 	id := payload.Aggregation
 	ctx, leave := s.inflight.enter(ctx, id)
 	defer leave()
-	room := gather.Room{Items: s.room(len(payload.Fetch)), Holder: rand.Text()}
+	room := gather.Room{Items: s.room(payload.Items), Holder: rand.Text()}
 	held := room.Items
 	defer func() { s.slots.release(held) }()
 	plan, err := s.begin(ctx, id, room)
@@ -46,18 +46,22 @@ func (s *Server) expand(ctx context.Context, task *asynq.Task) error {
 	return err
 }
 
-// room takes slots for items that are fetched here, of so many that are known, and
-// returns how many. It leaves enough for those that wait in the queues of small
-// aggregations already, and takes none where the worker stops.
-func (s *Server) room(known int) int {
-	if s.intake.isClosed() {
+// mostHere is how many of an aggregation's items a worker fetches with the run task, where
+// there are others that could fetch them, too.
+const mostHere = 16
+
+// room takes slots for what is fetched here of so many items, and returns how many. It
+// leaves the other workers their share, leaves enough slots for those that wait in the queues
+// of small aggregations already, and takes none for a large one, or where the worker stops.
+func (s *Server) room(items int) int {
+	if s.intake.isClosed() || gather.LaneOf(gather.PriorityDefault, items).Bulk() {
 		return 0
 	}
-	wanted := gather.MostHere
-	if known > 0 {
-		wanted = min(known, wanted)
+	share := mostHere
+	if workers := int(s.watchdog.workers.Load()); workers > 0 {
+		share = max(share, (items+workers-1)/workers)
 	}
-	return s.slots.tryAcquireBeyond(s.intake.expectedSmall(), wanted)
+	return s.slots.tryAcquireBeyond(s.intake.expectedSmall(), min(items, share))
 }
 
 // begin moves the aggregation to running. It returns nil if there is nothing to run.

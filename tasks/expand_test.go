@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -45,20 +46,28 @@ func (tr *expandTrial) expand(ctx context.Context, payload string) error {
 	return tr.server.handle(ctx, asynq.NewTask(TypeRun, []byte(payload)))
 }
 
-const threeItems = `{"aggregation":"agg_1","fetch":["GET /0","GET /1","GET /2"]}`
+const threeItems = `{"aggregation":"agg_1","items":3,"fetch":["GET /0","GET /1","GET /2"]}`
 
 func TestExpand_fetchesWhatThereIsRoomFor(t *testing.T) {
 	for name, c := range map[string]struct {
-		payload  string
+		slots    int
+		items    int
+		workers  int
 		taken    int // slots, by others
 		expected int // tasks in the queue
 		room     int
 	}{
-		"all":                             {threeItems, 0, 0, 3},
-		"of a number that is not known":   {`{"aggregation":"agg_1"}`, 0, 0, 5},
-		"where others have slots":         {threeItems, 3, 0, 2},
-		"where others wait in the queue":  {threeItems, 0, 3, 2},
-		"where more wait than slots free": {threeItems, 2, 9, 0},
+		"all":                                    {slots: 5, items: 3, room: 3},
+		"where others have slots":                {slots: 5, items: 3, taken: 3, room: 2},
+		"where others wait in the queue":         {slots: 5, items: 3, expected: 3, room: 2},
+		"where more wait than slots free":        {slots: 5, items: 3, taken: 2, expected: 9, room: 0},
+		"all as the only worker":                 {slots: 256, items: 256, workers: 1, room: 256},
+		"what the only worker has slots for":     {slots: 100, items: 256, workers: 1, room: 100},
+		"its share as one of several":            {slots: 256, items: 100, workers: 3, room: 34},
+		"some, where its share is small":         {slots: 256, items: 100, workers: 50, room: 16},
+		"some, where there may be other workers": {slots: 256, items: 100, room: 16},
+		"nothing of a large one":                 {slots: 1000, items: 257, workers: 1, room: 0},
+		"nothing of a number that is not known":  {slots: 5, workers: 1, room: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -66,9 +75,11 @@ func TestExpand_fetchesWhatThereIsRoomFor(t *testing.T) {
 				for _, q := range tr.server.intake.queues {
 					q.expected = 0
 				}
+				tr.server.slots = newSlots(c.slots)
 				tr.server.slots.tryAcquire(c.taken)
+				tr.server.watchdog.workers.Store(int64(c.workers))
 				tr.server.intake.queues["fetch-low"].expected = c.expected
-				if err := tr.expand(t.Context(), c.payload); err != nil {
+				if err := tr.expand(t.Context(), fmt.Sprintf(`{"aggregation":"agg_1","items":%d}`, c.items)); err != nil {
 					t.Fatal(err)
 				}
 				if got := tr.begun[0]; got.Items != c.room || got.Holder == "" {
@@ -77,7 +88,7 @@ func TestExpand_fetchesWhatThereIsRoomFor(t *testing.T) {
 				if want := min(3, c.room); len(tr.results) != want {
 					t.Errorf("results of %v, want %d", tr.results, want)
 				}
-				wantAllFree(t, tr.server.slots, 5-c.taken)
+				wantAllFree(t, tr.server.slots, c.slots-c.taken)
 			})
 		})
 	}

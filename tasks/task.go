@@ -61,6 +61,7 @@ const (
 // worker that takes up the aggregation may fetch them itself.
 type runPayload struct {
 	Aggregation string   `json:"aggregation"`
+	Items       int      `json:"items"` // to be run
 	Fetch       []string `json:"fetch,omitempty"`
 }
 
@@ -81,7 +82,7 @@ func newRunTask(agg *gather.Aggregation, headers map[string]string) (*asynq.Task
 	for i, fetch := range agg.Fetches {
 		fetches[i] = fetch[:min(len(fetch), longestFetch)]
 	}
-	payload, err := json.Marshal(runPayload{Aggregation: agg.ID, Fetch: fetches})
+	payload, err := json.Marshal(runPayload{Aggregation: agg.ID, Items: agg.Counts.Pending, Fetch: fetches})
 	if err != nil {
 		return nil, fmt.Errorf("run task of %s: %w", agg.ID, err)
 	}

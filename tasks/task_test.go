@@ -62,7 +62,7 @@ func TestNewRunTask(t *testing.T) {
 	seen := map[string]bool{}
 	long := "GET https://a/" + strings.Repeat("b", 10_000)
 	for retries, wantID := range []string{"agg_1", "agg_1:run:1", "agg_1:run:2"} {
-		task, err := newRunTask(&gather.Aggregation{ID: "agg_1", Retries: retries, Fetches: []string{"GET https://a/?key=***", long}}, nil)
+		task, err := newRunTask(&gather.Aggregation{ID: "agg_1", Retries: retries, Counts: gather.Counts{Pending: 2}, Fetches: []string{"GET https://a/?key=***", long}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestNewRunTask(t *testing.T) {
 		if info.ID != wantID || info.Queue != "aggregations" || info.Type != "aggregation:run" {
 			t.Errorf("run %d is task %q of type %q in queue %q, want %q", retries, info.ID, info.Type, info.Queue, wantID)
 		}
-		if got, want := string(info.Payload), `{"aggregation":"agg_1","fetch":["GET https://a/?key=***","`+long[:100]+`"]}`; got != want {
+		if got, want := string(info.Payload), `{"aggregation":"agg_1","items":2,"fetch":["GET https://a/?key=***","`+long[:100]+`"]}`; got != want {
 			t.Errorf("payload = %s, want %s", got, want)
 		}
 		if seen[info.ID] {

@@ -45,6 +45,8 @@ type watchdog struct {
 	woken     chan struct{}
 	// visitFrom is the end of the calm after an outage.
 	visitFrom time.Time
+	// workers is how many there are, as seen in the last round; 0 before.
+	workers atomic.Int64
 }
 
 func (w *watchdog) wake() {
@@ -88,6 +90,7 @@ func (w *watchdog) round(ctx context.Context) time.Duration {
 		w.visitFrom = time.Now().Add(calm)
 		return failedSleep
 	}
+	w.workers.Store(int64(round.Workers))
 	w.clock.hear(round.Now, from, time.Now())
 	if time.Now().Before(w.visitFrom) {
 		return failedSleep // what was due has been put off

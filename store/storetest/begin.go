@@ -128,6 +128,16 @@ func (s suite) begin(t *testing.T) {
 			f.Errorf("next %v", indexesOf(next))
 		}
 	})
+	s.test(t, "claims all of a small one where there is room", func(f *fixture) {
+		id := f.create(specOf(256)).ID
+		plan := f.beginWith(id, gather.Room{Items: 256, Holder: theHolder})
+		if len(plan.Claims) != 256 || len(plan.Subtasks) > 0 || plan.Claims[255].Index != 255 {
+			f.Fatalf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
+		}
+		if again := f.beginWith(id, gather.Room{Items: 256, Holder: theHolder}); len(again.Claims) != 256 {
+			f.Errorf("%d claims once the reply was lost", len(again.Claims))
+		}
+	})
 	s.test(t, "claims nothing of a large one", func(f *fixture) {
 		for want, spec := range map[int]*gather.Spec{16: specOf(640), 20: cappedSpec(640, 20)} {
 			if plan := f.beginWith(f.create(spec).ID, gather.Room{Items: 4, Holder: theHolder}); len(plan.Claims) > 0 || len(plan.Subtasks) != want {
@@ -136,7 +146,7 @@ func (s suite) begin(t *testing.T) {
 		}
 	})
 	s.test(t, "says what it fetches, to people", func(f *fixture) {
-		for n, want := range map[int]int{3: 3, 40: gather.MostHere, 640: 0} {
+		for n, want := range map[int]int{3: 3, 40: gather.MostFetches, 640: 0} {
 			agg := f.create(specOf(n))
 			if len(agg.Fetches) != want || want > 0 && agg.Fetches[2] != "GET "+urlOf(2) {
 				f.Errorf("of %d items: %q", n, agg.Fetches)
