@@ -29,7 +29,7 @@ func LaneOf(p Priority, items int) Lane {
 func (l Lane) Bulk() bool { return strings.HasSuffix(string(l), bulkSuffix) }
 
 // Subtask is what is handed to the queue at once: one item, or a batch of
-// neighbours in the input of a large aggregation.
+// neighbours in the input.
 type Subtask struct {
 	// Index is the item's position in the input, from 0; the first one's of a batch.
 	Index int `json:"index"`

@@ -1,7 +1,6 @@
 package store
 
-// How items flow to the workers: one by one or in batches, and how many of an
-// aggregation at once.
+// How items flow to the workers: how many together, and how many of an aggregation at once.
 const (
 	// windowPerSlot is how many items of one aggregation without a cap are handed out
 	// for each fetch that the workers can have in flight: enough that none of them
@@ -12,9 +11,8 @@ const (
 
 	// mostInBatch bounds what one worker takes at once, and what is lost with it.
 	mostInBatch = 64
-	// batchesAtLeast is how many batches a large aggregation makes, and batchesPerWorker how
-	// many for each worker, so that they spread over the workers, and all end at about the same time.
-	batchesAtLeast   = 16
+	// batchesPerWorker is how many batches an aggregation makes for each worker at least, so
+	// that they spread over the workers, and all end at about the same time.
 	batchesPerWorker = 8
 	// batchesInSlots is how many batches a worker can fetch at once: with fewer, one that
 	// got the last batch would be long at it while others have nothing to do.
@@ -31,8 +29,9 @@ type workforce struct{ workers, slots int }
 // window is how many items of an aggregation without a cap of its own may be handed out at once.
 func (w *workforce) window() int { return max(leastWindow, windowPerSlot*w.slots) }
 
-// leastBatches is how many batches a large aggregation makes at least.
-func (w *workforce) leastBatches() int { return max(batchesAtLeast, batchesPerWorker*w.workers) }
+// leastBatches is how many batches an aggregation makes at least; with fewer than twice as many
+// items, each is a subtask of its own.
+func (w *workforce) leastBatches() int { return batchesPerWorker * max(1, w.workers) }
 
 // largestBatch is how many items a batch has at most.
 func (w *workforce) largestBatch() int {

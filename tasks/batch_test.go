@@ -120,7 +120,7 @@ func (tr *batchTrial) Fetch(ctx context.Context, r *gather.Request) *gather.Resp
 func (tr *batchTrial) fetch(ctx context.Context, t *testing.T, items string) error {
 	t.Helper()
 	mustSlot(t, tr.server)
-	return tr.server.fetch(ctx, mustFetchTask(t, "agg_1", gather.Subtask{Start: 2, Batch: 1, Items: items}))
+	return tr.server.fetch(ctx, "fetch-low-bulk", mustFetchTask(t, "agg_1", gather.Subtask{Start: 2, Batch: 1, Items: items}))
 }
 
 // wantEnd checks that each of the items succeeded and nothing is left in the worker.
@@ -299,6 +299,21 @@ func TestServer_fetchBatch_letsTheNextIn(t *testing.T) {
 		}
 		tr.wantEnd(t, 0, 1, 2)
 	})
+}
+
+func TestServer_fetchBatch_ofASmallOneLetsNoLargeOneIn(t *testing.T) {
+	tr := newBatchTrial(2)
+	tr.takes = func(int) time.Duration { return 0 }
+	tr.server.intake.bulkHeld = true
+	mustSlot(t, tr.server)
+	task := mustFetchTask(t, "agg_1", gather.Subtask{Start: 2, Batch: 1, Items: "0-1"})
+	if err := tr.server.fetch(t.Context(), "fetch-low", task); err != nil {
+		t.Fatal(err)
+	}
+	if !tr.server.intake.bulkHeld {
+		t.Error("a large one's next batch was let in")
+	}
+	tr.wantEnd(t, 0, 1)
 }
 
 func TestServer_fetchBatch_endsWithAnError(t *testing.T) {

@@ -43,7 +43,7 @@ func newExpandTrial() *expandTrial {
 }
 
 func (tr *expandTrial) expand(ctx context.Context, payload string) error {
-	return tr.server.handle(ctx, asynq.NewTask(TypeRun, []byte(payload)))
+	return tr.server.handle(ctx, runQueue, asynq.NewTask(TypeRun, []byte(payload)))
 }
 
 const threeItems = `{"aggregation":"agg_1","items":3,"fetch":["GET /0","GET /1","GET /2"]}`

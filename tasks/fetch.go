@@ -51,11 +51,9 @@ var errHandedBack = errors.New("handed back: the worker stops")
 
 // fetch runs one item to its result, or sends it back to the queue for another
 // attempt later; or a batch of them side by side. It owns a slot from the start.
-func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
-	queue, _ := asynq.GetQueueName(ctx)
-	bulk := isBulk(queue)
+func (s *Server) fetch(ctx context.Context, queue string, task *asynq.Task) error {
 	ready := sync.OnceFunc(func() { // lets the next task of a bulk queue in
-		if bulk {
+		if isBulk(queue) {
 			s.intake.bulkReady()
 		}
 	})
@@ -69,7 +67,6 @@ func (s *Server) fetch(ctx context.Context, task *asynq.Task) error {
 	ctx, leave := s.inflight.enter(ctx, id)
 	defer leave()
 	if payload.Item.Batch > 0 {
-		bulk = true
 		return s.fetchBatch(ctx, id, payload.Item, ready)
 	}
 	ready()

@@ -134,7 +134,7 @@ func newTrial(fetch fetchFunc) *trial {
 func (tr *trial) fetch(ctx context.Context, t *testing.T) error {
 	t.Helper()
 	mustSlot(t, tr.server)
-	return tr.server.fetch(ctx, mustFetchTask(t, "agg_1", gather.Subtask{Start: 1}))
+	return tr.server.fetch(ctx, "fetch-default", mustFetchTask(t, "agg_1", gather.Subtask{Start: 1}))
 }
 
 // mustSlot takes a slot for a task, as the intake does.
@@ -266,7 +266,7 @@ func TestServer_fetch_sendsNothingWithoutAClaim(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newHandlers(1, nil, &stubStore{claim: func([]gather.Claim) ([]gather.Claim, error) { return nil, want }})
 			mustSlot(t, s)
-			if err := s.fetch(t.Context(), mustFetchTask(t, "agg_1", gather.Subtask{})); !errors.Is(err, want) {
+			if err := s.fetch(t.Context(), "fetch-default", mustFetchTask(t, "agg_1", gather.Subtask{})); !errors.Is(err, want) {
 				t.Errorf("fetch = %v, want %v", err, want)
 			}
 			wantAllFree(t, s.slots, 1)
@@ -282,7 +282,7 @@ func TestServer_fetch_dropsWhatIsClosedBeforeItIsClaimed(t *testing.T) {
 		return nil, io.ErrUnexpectedEOF
 	}})
 	mustSlot(t, s)
-	if err := s.fetch(t.Context(), mustFetchTask(t, "agg_1", gather.Subtask{})); err != nil {
+	if err := s.fetch(t.Context(), "fetch-default", mustFetchTask(t, "agg_1", gather.Subtask{})); err != nil {
 		t.Errorf("fetch = %v, want nil", err)
 	}
 	wantAllFree(t, s.slots, 1)
@@ -295,7 +295,7 @@ func TestServer_fetch_claimsNoLongerOnceTheWorkerStops(t *testing.T) {
 		time.AfterFunc(aMoment, s.handBack)
 		mustSlot(t, s)
 		start := time.Now()
-		if err := s.fetch(s.handlers, mustFetchTask(t, "agg_1", gather.Subtask{})); !errors.Is(err, gather.ErrUnavailable) {
+		if err := s.fetch(s.handlers, "fetch-default", mustFetchTask(t, "agg_1", gather.Subtask{})); !errors.Is(err, gather.ErrUnavailable) {
 			t.Errorf("fetch = %v, want %v", err, gather.ErrUnavailable)
 		}
 		if took := time.Since(start); took != aMoment {
@@ -308,9 +308,9 @@ func TestServer_fetch_claimsNoLongerOnceTheWorkerStops(t *testing.T) {
 func TestServer_revokesWhatItCannotRead(t *testing.T) {
 	s := newHandlers(1, nil, nil)
 	mustSlot(t, s)
-	for name, handle := range map[string]func(context.Context, *asynq.Task) error{"fetch": s.fetch, "expand": s.expand} {
-		if err := handle(t.Context(), asynq.NewTask(name, []byte("{"))); !errors.Is(err, asynq.RevokeTask) {
-			t.Errorf("%s = %v, want %v", name, err, asynq.RevokeTask)
+	for taskType, queue := range map[string]string{TypeFetch: "fetch-default", TypeRun: runQueue} {
+		if err := s.handle(t.Context(), queue, asynq.NewTask(taskType, []byte("{"))); !errors.Is(err, asynq.RevokeTask) {
+			t.Errorf("%s = %v, want %v", taskType, err, asynq.RevokeTask)
 		}
 	}
 	wantAllFree(t, s.slots, 1)

@@ -209,7 +209,8 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	s.handling.Add(1)
 	defer s.handling.Add(-1)
 	ctx, end := s.traceTask(ctx, task)
-	err := guarded(func() error { return s.handle(ctx, task) })
+	queue, _ := asynq.GetQueueName(ctx)
+	err := guarded(func() error { return s.handle(ctx, queue, task) })
 	end(err)
 	if p := (*panics.Error)(nil); errors.As(err, &p) {
 		s.log.ErrorContext(ctx, "a task panicked", "type", task.Type(), "error", p)
@@ -227,14 +228,14 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
-func (s *Server) handle(ctx context.Context, task *asynq.Task) error {
+func (s *Server) handle(ctx context.Context, queue string, task *asynq.Task) error {
 	switch task.Type() {
 	case TypeRun:
 		return s.expand(ctx, task)
 	case TypeFetch:
-		return s.fetch(ctx, task)
+		return s.fetch(ctx, queue, task)
 	}
-	if queue, known := asynq.GetQueueName(ctx); known && isFetch(queue) {
+	if isFetch(queue) {
 		s.slots.release(1)
 		if isBulk(queue) {
 			s.intake.bulkReady()

@@ -33,7 +33,7 @@ const runQueue = "aggregations"
 
 // queueWeights are all queues. Where several have tasks, each is served about in
 // proportion to its weight, so that low is slow but never starved. A task of a bulk
-// queue is a batch, which weighs more than its number.
+// queue is a large batch, which weighs more than its number.
 var queueWeights = map[string]int{
 	runQueue:             20,
 	"fetch-high":         12,

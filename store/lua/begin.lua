@@ -3,7 +3,7 @@
 -- it hands out the same: to the holder of claims those, in case their reply was lost, and
 -- to the queue all that wait for a worker by now, in input order.
 -- ARGV: most items in flight without a cap, slack in ms (claim.lua), most items to claim, their holder,
--- least batches of a large one, most items of a batch, least batches that a cap holds.
+-- least batches, most items of a batch, least batches that a cap holds.
 -- Returns nil if there is nothing to run, else
 -- { lane, ms until the deadline, run, ms from acceptance until this call took it up or -1 if another has,
 -- { index, start, stored request, ms since the first attempt and ms from the creation to that of each claim }, subtasks … }.
@@ -12,13 +12,10 @@ local status, retries = m[1], tonumber(m[2])
 if status ~= "queued" and status ~= "running" then
   return nil
 end
-local now, small = now_ms(), string.sub(m[5], -5) ~= "-bulk"
+local now = now_ms()
 
 -- How many items of this run make one subtask.
 local function batch_size()
-  if small then
-    return 1
-  end
   local size = math.min(math.floor(m[7] / ARGV[5]), tonumber(ARGV[6]))
   if m[8] ~= "0" then
     size = math.min(size, math.floor(m[8] / ARGV[7]))
@@ -90,6 +87,7 @@ end
 
 local bounds = handing_out(tonumber(ARGV[1]))
 local indexes, wait_already = take_to_do(bounds)
+local small = string.sub(m[5], -5) ~= "-bulk"
 if most > 0 and small then
   if status == "running" then
     claim_again()

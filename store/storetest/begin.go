@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -139,7 +140,7 @@ func (s suite) begin(t *testing.T) {
 		}
 	})
 	s.test(t, "claims nothing of a large one", func(f *fixture) {
-		for want, spec := range map[int]*gather.Spec{16: specOf(640), 20: cappedSpec(640, 20)} {
+		for want, spec := range map[int]*gather.Spec{10: specOf(640), 20: cappedSpec(640, 20)} {
 			if plan := f.beginWith(f.create(spec).ID, gather.Room{Items: 4, Holder: theHolder}); len(plan.Claims) > 0 || len(plan.Subtasks) != want {
 				f.Errorf("%d claims, %d subtasks", len(plan.Claims), len(plan.Subtasks))
 			}
@@ -238,20 +239,29 @@ func (s suite) begin(t *testing.T) {
 			f.Errorf("handed out %d items at once", n)
 		}
 	})
-	s.test(t, "makes batches of a large one only", func(f *fixture) {
-		if _, handedOut := f.running(specOf(256)); len(handedOut) != 256 || handedOut[7] != (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}) {
+	s.test(t, "makes batches of neighbours", func(f *fixture) {
+		if _, handedOut := f.running(specOf(15)); len(handedOut) != 15 || handedOut[7] != (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}) {
 			f.Errorf("%d subtasks, one of them %+v", len(handedOut), handedOut[7])
 		}
-		id := f.create(specOf(640)).ID
-		plan := f.begin(id)
-		if want := (gather.Subtask{Index: 40, Start: 1, Fetch: "GET " + urlOf(40), Batch: 2, Items: "40-79"}); len(plan.Subtasks) != 16 || plan.Subtasks[1] != want || plan.Lane != "default-bulk" {
-			f.Errorf("%d subtasks in %q, one of them %+v", len(plan.Subtasks), plan.Lane, plan.Subtasks[1])
+		for lane, n := range map[gather.Lane]int{"default": 160, "default-bulk": 320} {
+			plan, size := f.begin(f.create(specOf(n)).ID), n/8
+			want := gather.Subtask{Index: size, Start: 1, Fetch: "GET " + urlOf(size), Batch: 2, Items: fmt.Sprintf("%d-%d", size, 2*size-1)}
+			if len(plan.Subtasks) != 8 || plan.Subtasks[1] != want || plan.Lane != lane {
+				f.Errorf("%d subtasks in %q, one of them %+v", len(plan.Subtasks), plan.Lane, plan.Subtasks[1])
+			}
+		}
+	})
+	s.test(t, "makes batches of what the worker has no room for", func(f *fixture) {
+		plan := f.beginWith(f.create(specOf(160)).ID, gather.Room{Items: 30, Holder: theHolder})
+		want := gather.Subtask{Index: 30, Start: 1, Fetch: "GET " + urlOf(30), Batch: 2, Items: "30-39"}
+		if len(plan.Claims) != 30 || len(plan.Subtasks) != 7 || plan.Subtasks[0] != want {
+			f.Errorf("%d claims, %d subtasks, the first of them %+v", len(plan.Claims), len(plan.Subtasks), plan.Subtasks[0])
 		}
 	})
 	s.test(t, "makes as many batches as the workers need", func(f *fixture) {
 		for _, c := range []struct{ workers, concurrency, items, batch int }{
-			{1, 256, 640, 40}, {2, 256, 640, 40}, // 16 of them
-			{5, 256, 640, 16}, // 8 for each
+			{1, 256, 320, 40}, {2, 256, 320, 20}, {5, 256, 320, 8}, // 8 for each
+			{5, 256, 60, 1},
 			{5, 256, 10_000, largestBatch},
 			{5, 20, 10_000, 10}, // half of what a worker fetches at once
 			{5, 1, 1000, 1},
@@ -294,7 +304,7 @@ func (s suite) begin(t *testing.T) {
 		f.record(id, succeeded(0), succeeded(4))
 		f.release(id, gather.Subtask{Index: 7, Start: 1}, 0)
 		again := f.begin(id).Subtasks
-		if want := (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}); len(again) != 16 || again[0] != want || again[1] != handedOut[1] {
+		if want := (gather.Subtask{Index: 7, Start: 1, Fetch: "GET " + urlOf(7)}); len(again) != 10 || again[0] != want || again[1] != handedOut[1] {
 			f.Errorf("%d subtasks: %+v", len(again), again[:2])
 		}
 	})
@@ -302,7 +312,7 @@ func (s suite) begin(t *testing.T) {
 		id, handedOut := f.running(specOf(640))
 		for _, t := range each(handedOut) {
 			result := succeeded(t.Index)
-			if slices.Contains([]int{3, 7, 8, 9, 43}, t.Index) {
+			if slices.Contains([]int{3, 7, 8, 9, 67}, t.Index) {
 				result = failed(t.Index)
 			}
 			f.record(id, result)
@@ -312,7 +322,7 @@ func (s suite) begin(t *testing.T) {
 		const start = 1_000_001
 		want := []gather.Subtask{
 			{Index: 3, Start: start, Fetch: "GET " + urlOf(3), Batch: 1, Items: "3,7-9"},
-			{Index: 43, Start: start, Fetch: "GET " + urlOf(43), Batch: 2, Items: "43"},
+			{Index: 67, Start: start, Fetch: "GET " + urlOf(67), Batch: 2, Items: "67"},
 		}
 		if again := f.begin(id).Subtasks; !slices.Equal(again, want) {
 			f.Errorf("%+v", again)

@@ -52,7 +52,7 @@ func (s suite) keep(t *testing.T) {
 		f.claim(id, each(handedOut[:1])[3])
 		again, err := f.store.Restart(f.ctx, id, handedOut[0])
 		f.check("restart", err)
-		if len(again) != 39 || again[3].Index != 4 || again[3].Start != 2 || again[3].Batch != 0 {
+		if len(again) != 63 || again[3].Index != 4 || again[3].Start != 2 || again[3].Batch != 0 {
 			f.Errorf("%+v", again)
 		}
 	})
