@@ -37,6 +37,9 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 		Waited:     milliseconds(reply[3]),
 		Subtasks:   subtasks(reply[planFields:]),
 	}
+	if len(claims) > 0 {
+		plan.Claims = make([]gather.Claim, 0, len(claims)/claimFields)
+	}
 	requests := s.keyring.opener(id)
 	for ; len(claims) >= claimFields; claims = claims[claimFields:] {
 		claim := gather.Claim{

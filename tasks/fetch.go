@@ -260,7 +260,7 @@ func markUnsafe(r *gather.Request, id string, index int) {
 
 // outcome is a result on its way to the store, with the headers of what it has enqueued.
 type outcome struct {
-	gather.Result
+	*gather.Result
 	headers map[string]string
 }
 
@@ -268,7 +268,7 @@ type outcome struct {
 // same time.
 func (s *Server) record(ctx context.Context, id string, result *gather.Result) error {
 	end := s.traceRecord(ctx)
-	_, err := s.results.callExpected(id, outcome{*result, headersOf(ctx)})
+	_, err := s.results.callExpected(id, outcome{result, headersOf(ctx)})
 	end(err)
 	return err
 }
@@ -279,7 +279,7 @@ func (s *Server) record(ctx context.Context, id string, result *gather.Result) e
 func (s *Server) recordAll(id string, outcomes []outcome) ([]struct{}, error) {
 	results := make([]gather.Result, len(outcomes))
 	for i := range outcomes {
-		results[i] = outcomes[i].Result
+		results[i] = *outcomes[i].Result
 	}
 	ctx := withHeaders(context.Background(), outcomes[0].headers)
 	var failed error
