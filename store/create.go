@@ -75,7 +75,7 @@ func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg 
 	if err != nil {
 		return nil, false, err
 	}
-	args, err := creationArgs(ctx, c.Spec, first, notAfter, seals)
+	args, err := creationArgs(ctx, c, first, notAfter, seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -170,7 +170,8 @@ func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 }
 
 // creationArgs are what create.lua takes. notAfter is by Redis' clock.
-func creationArgs(ctx context.Context, spec *gather.Spec, firstVisit time.Duration, notAfter time.Time, seals *sealer) ([]any, error) {
+func creationArgs(ctx context.Context, c *gather.Creation, firstVisit time.Duration, notAfter time.Time, seals *sealer) ([]any, error) {
+	spec := c.Spec
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
 	if err != nil {
@@ -188,6 +189,9 @@ func creationArgs(ctx context.Context, spec *gather.Spec, firstVisit time.Durati
 	}
 	if trace := gather.TraceOf(ctx); trace != "" {
 		fields = append(fields, "trace", trace)
+	}
+	if c.Waits {
+		fields = append(fields, "waited_for", 1)
 	}
 	args := make([]any, 0, 3+len(fields)+len(items))
 	args = append(args, firstVisit.Milliseconds(), notAfter.UnixMilli(), len(fields))

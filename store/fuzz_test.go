@@ -116,7 +116,7 @@ func FuzzRequest_decoding(f *testing.F) {
 // metaOf is the hash that creates an aggregation of the spec, with what create.lua adds.
 func metaOf(tb testing.TB, spec *gather.Spec) map[string]string {
 	tb.Helper()
-	args, err := creationArgs(tb.Context(), spec, 0, time.Time{}, nil)
+	args, err := creationArgs(tb.Context(), &gather.Creation{Spec: spec}, 0, time.Time{}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -213,4 +213,20 @@ func TestFetchLabel(t *testing.T) {
 			t.Errorf("label of %q = %q, want %q", url, got, want)
 		}
 	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add("succeeded 1 2 3 4 2 0 0\n{}\n{}", 2)
+	f.Add("failed 0 2 3 -4 0 1 0\n", 1)
+	f.Add("", 0)
+	f.Fuzz(func(t *testing.T, news string, total int) {
+		made := &gather.Aggregation{ID: "id", Counts: gather.Counts{Total: total}}
+		part := answer(made, news)
+		if part != nil && (part.ID != "id" || part.Counts.Total != total || len(part.lines) != total || part.ElapsedMS < 0) {
+			t.Errorf("%+v of %q", part, news)
+		}
+		if answer(nil, news) != nil {
+			t.Error("an answer about what was not made here")
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -25,8 +26,9 @@ type hub struct {
 }
 
 // watcher is one that is told. Its function is called without a lock, and may be
-// called once more after the watch has ended.
-type watcher struct{ hint func() }
+// called once more after the watch has ended. It gets what the hint says beside the
+// id; "" where that is nothing.
+type watcher struct{ hint func(news string) }
 
 func newHub(rdb redis.UniversalClient) *hub {
 	ctx, stop := context.WithCancel(context.Background())
@@ -37,7 +39,7 @@ func newHub(rdb redis.UniversalClient) *hub {
 // holds one hint: many changes, one reading.
 func (h *hub) watch(id string) (<-chan struct{}, func()) {
 	news := make(chan struct{}, 1)
-	return news, h.notify(id, func() {
+	return news, h.notify(id, func(string) {
 		select {
 		case news <- struct{}{}:
 		default:
@@ -46,7 +48,7 @@ func (h *hub) watch(id string) (<-chan struct{}, func()) {
 }
 
 // notify has hint called at every hint about id, until the returned function is called.
-func (h *hub) notify(id string, hint func()) (forget func()) {
+func (h *hub) notify(id string, hint func(news string)) (forget func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.done == nil {
@@ -73,12 +75,13 @@ func (h *hub) listen() {
 	hints.Listen(h.ctx, h.rdb, changedChannel, h.hintAll, h.hint)
 }
 
-func (h *hub) hint(id string) {
+func (h *hub) hint(message string) {
+	id, news, _ := strings.Cut(message, " ")
 	h.mu.Lock()
 	told := slices.Collect(maps.Keys(h.watchers[id]))
 	h.mu.Unlock()
 	for _, w := range told {
-		w.hint()
+		w.hint(news)
 	}
 }
 
@@ -90,7 +93,7 @@ func (h *hub) hintAll() {
 	}
 	h.mu.Unlock()
 	for _, w := range told {
-		w.hint()
+		w.hint("")
 	}
 }
 

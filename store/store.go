@@ -35,7 +35,8 @@
 //
 // The indexes and the schedule are written with the aggregation, or before it, so that
 // there is none which the watchdog can't find. Two channels carry ids as hints:
-// gather:changed (read again) and gather:closed (abort what is in flight).
+// gather:changed (read again; with the outcome of a small one, for its creator) and gather:closed
+// (abort what is in flight).
 package store
 
 import (

@@ -13,13 +13,23 @@ import (
 // after so long, or when ctx ends or over is closed, which may be nil. It returns
 // ErrNotFound as soon as there is none.
 func (s *Store) Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
+	return s.wait(ctx, id, false, atMost, over)
+}
+
+// WaitCreated is Wait for the one who has created the aggregation. It may be answered with the
+// message of its end, without a reading.
+func (s *Store) WaitCreated(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
+	return s.wait(ctx, id, true, atMost, over)
+}
+
+func (s *Store) wait(ctx context.Context, id string, created bool, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
 	if !validID(id) {
 		return nil, gather.ErrNotFound
 	}
 	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	for {
-		v, wanted := s.join(id)
+		v, wanted := s.join(id, created)
 		if !s.shows(ctx, v) {
 			s.leave(id, v)
 			return nil, gather.ErrNotFound
@@ -77,15 +87,17 @@ type waits struct {
 // own. All of it is guarded by waits.mu, the outcome until ended is closed.
 type vigil struct {
 	waiters int
-	fresh   bool        // nothing has happened since the aggregation was made
-	forget  func()      // ends the hints
-	poll    *time.Timer // makes up for lost hints; nil before the first reading
-	reading bool        // one is under way
-	again   bool        // and another one is asked for
+	fresh   bool                // nothing has happened since the aggregation was made
+	made    *gather.Aggregation // as it was created here; nil if it was not
+	forget  func()              // ends the hints
+	poll    *time.Timer         // makes up for lost hints; nil before the first reading
+	reading bool                // one is under way
+	again   bool                // and another one is asked for
 	over    bool
 
 	// readings counts those that have begun. Whoever comes is answered by one that
-	// begins afterwards: what an older one found may be over since, by a retry.
+	// begins afterwards: what an older one found may be over since, by a retry. That is
+	// nothing to its creator, who has not learned of an end before.
 	readings int
 	// known is closed after the first of them; seen is the aggregation then, nil if that failed.
 	known chan struct{}
@@ -100,7 +112,7 @@ type vigil struct {
 
 // join has the caller be one of those who wait, and tells from which reading on it
 // may take the outcome. Everyone who joins leaves.
-func (s *Store) join(id string) (v *vigil, wanted int) {
+func (s *Store) join(id string, created bool) (v *vigil, wanted int) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
 	v = s.waits.of[id]
@@ -108,7 +120,9 @@ func (s *Store) join(id string) (v *vigil, wanted int) {
 		v = s.begin(id)
 	}
 	v.waiters++
-	wanted = v.readings + 1
+	if !created || v.made == nil {
+		wanted = v.readings + 1
+	}
 	if !v.fresh {
 		s.ask(id, v)
 	}
@@ -118,7 +132,7 @@ func (s *Store) join(id string) (v *vigil, wanted int) {
 // begin begins a vigil. The caller holds the lock.
 func (s *Store) begin(id string) *vigil {
 	v := &vigil{known: make(chan struct{}), ended: make(chan struct{})}
-	v.forget = s.hub.notify(id, func() { s.hinted(id, v) })
+	v.forget = s.hub.notify(id, func(news string) { s.hinted(id, v, news) })
 	s.waits.of[id] = v
 	return v
 }
@@ -134,9 +148,9 @@ func (s *Store) prepare(agg *gather.Aggregation) {
 		return
 	}
 	v := s.begin(id)
-	v.fresh, v.seen, v.found = true, agg, time.Now()
+	v.fresh, v.made, v.seen, v.found = true, agg, agg, time.Now()
 	close(v.known)
-	v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v) })
+	v.poll = time.AfterFunc(s.timing.Poll, func() { s.hinted(id, v, "") })
 }
 
 func (s *Store) leave(id string, v *vigil) {
@@ -157,10 +171,14 @@ func (s *Store) drop(id string, v *vigil) {
 	delete(s.waits.of, id)
 }
 
-// hinted is told that there may be news.
-func (s *Store) hinted(id string, v *vigil) {
+// hinted is told that there may be news, or which.
+func (s *Store) hinted(id string, v *vigil, news string) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
+	if last := answer(v.made, news); last != nil && !v.over {
+		s.end(id, v, last, nil)
+		return
+	}
 	v.fresh = false
 	if v.waiters == 0 && !v.over {
 		s.drop(id, v)
@@ -218,20 +236,25 @@ func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (agai
 	case errors.Is(err, gather.ErrUnavailable) && time.Since(v.found) < s.timing.Patience:
 		next = min(next, outagePause) // those who wait have time
 	case err != nil || last.Status.Finished():
-		s.drop(id, v)
-		v.last, v.err = last, err
-		close(v.ended)
+		s.end(id, v, last, err)
 		return false
 	case v.again:
 		return true
 	}
 	v.reading = false
 	if v.poll == nil {
-		v.poll = time.AfterFunc(next, func() { s.hinted(id, v) })
+		v.poll = time.AfterFunc(next, func() { s.hinted(id, v, "") })
 	} else {
 		v.poll.Reset(next)
 	}
 	return false
+}
+
+// end ends the vigil with its outcome. The caller holds the lock.
+func (s *Store) end(id string, v *vigil, last *readPart, err error) {
+	s.drop(id, v)
+	v.last, v.err = last, err
+	close(v.ended)
 }
 
 // endReadings returns when nothing is read any more. The hub is closed before.

@@ -44,6 +44,7 @@ type Store interface {
 	Read(ctx context.Context, id string) (*gather.Reading, error)
 	// Wait is Read once the aggregation has finished, or after so long, or once ctx ends or over is closed.
 	Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error)
+	WaitCreated(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error)
 	// Follow yields at once the state and the completions after a position, then
 	// whenever there is news, and an empty Progress where nothing came for 15 s. It
 	// ends after the last completion of a finished aggregation, and with ctx.

@@ -63,7 +63,7 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, in *createInput
 		h.Set("Idempotent-Replayed", "true")
 	}
 	if prefs.waits {
-		reading, err := a.outcome(ctx, agg, wait)
+		reading, err := a.outcome(ctx, agg, !replayed, wait)
 		if err == nil {
 			agg = reading.Aggregation
 		}
@@ -97,11 +97,11 @@ func (a *API) run(ctx context.Context, agg *gather.Aggregation) {
 }
 
 // outcome is the aggregation with its results, after the wait unless it has finished.
-func (a *API) outcome(ctx context.Context, agg *gather.Aggregation, wait time.Duration) (*gather.Reading, error) {
+func (a *API) outcome(ctx context.Context, agg *gather.Aggregation, created bool, wait time.Duration) (*gather.Reading, error) {
 	if agg.Status.Finished() {
 		return a.store.Read(ctx, agg.ID)
 	}
-	return a.await(ctx, agg.ID, wait)
+	return a.await(ctx, agg.ID, created, wait)
 }
 
 // writeAccepted answers 202: come back to Location.

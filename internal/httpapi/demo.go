@@ -136,7 +136,7 @@ func (a *API) runDemo(ctx context.Context, in *aggregatedInput, concurrency int)
 		return nil, 0, err
 	}
 	a.run(ctx, agg)
-	reading, err := a.await(ctx, agg.ID, spec.DeadlineOrDefault()+time.Minute)
+	reading, err := a.await(ctx, agg.ID, true, spec.DeadlineOrDefault()+time.Minute)
 	if err != nil {
 		return nil, 0, err
 	}

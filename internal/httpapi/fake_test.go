@@ -184,6 +184,10 @@ func (s *fakeStore) Get(_ context.Context, id string) (*gather.Aggregation, erro
 	return agg.state(), nil
 }
 
+func (s *fakeStore) WaitCreated(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
+	return s.Wait(ctx, id, atMost, over)
+}
+
 func (s *fakeStore) Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
 	s.entered <- "wait"
 	timer := time.NewTimer(atMost)

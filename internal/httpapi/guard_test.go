@@ -51,6 +51,10 @@ func (s ownerSeen) Read(ctx context.Context, id string) (*gather.Reading, error)
 	return s.fakeStore.Read(ctx, id)
 }
 
+func (s ownerSeen) WaitCreated(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
+	return s.Wait(ctx, id, atMost, over)
+}
+
 func (s ownerSeen) Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error) {
 	s.note(ctx)
 	return s.fakeStore.Wait(ctx, id, atMost, over)

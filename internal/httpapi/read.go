@@ -65,7 +65,7 @@ func (a *API) read(ctx context.Context, w http.ResponseWriter, in *readInput) er
 func (a *API) find(ctx context.Context, in *readInput, wait time.Duration) (*gather.Reading, error) {
 	switch {
 	case wait > 0:
-		return a.await(ctx, in.ID, wait)
+		return a.await(ctx, in.ID, false, wait)
 	case in.Results:
 		return a.store.Read(ctx, in.ID)
 	}

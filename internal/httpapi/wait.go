@@ -11,8 +11,9 @@ import (
 )
 
 // await returns the aggregation once it has finished, or as it stands when the
-// wait is over or the process is about to stop.
-func (a *API) await(ctx context.Context, id string, wait time.Duration) (*gather.Reading, error) {
+// wait is over or the process is about to stop. created tells that this very request has
+// created it.
+func (a *API) await(ctx context.Context, id string, created bool, wait time.Duration) (*gather.Reading, error) {
 	leave, err := a.waits.take(ctx, a.shared())
 	if err != nil {
 		return nil, err
@@ -20,7 +21,11 @@ func (a *API) await(ctx context.Context, id string, wait time.Duration) (*gather
 	defer leave()
 	ctx, end := a.traceWait(ctx, id)
 	start := time.Now()
-	reading, err := a.store.Wait(ctx, id, wait, a.closing.Done())
+	waitFor := a.store.Wait
+	if created {
+		waitFor = a.store.WaitCreated
+	}
+	reading, err := waitFor(ctx, id, wait, a.closing.Done())
 	exchangeOf(ctx).waited += time.Since(start)
 	end(reading)
 	return reading, err

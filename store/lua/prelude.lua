@@ -217,6 +217,36 @@ local function counts_of_all()
   return redis.call("HMGET", meta, "total", "succeeded", "failed", "canceled", "accepted_us", "retention")
 end
 
+-- What follows the id in the message of an end for which its creator waits (answer.go): times in
+-- ms, us since acceptance and counts, then the result lines. Only for a few short results,
+-- since all APIs get it; else "", and who waits reads them.
+local MOST_TOLD, MOST_TOLD_BYTES = 16, 8192
+local function outcome(told, now, expires)
+  if told[2] > MOST_TOLD then
+    return ""
+  end
+  local m = redis.call("HMGET", meta, "waited_for", "retries", "started")
+  if not m[1] or m[2] ~= "0" then
+    return ""
+  end
+  local indexes, bytes = {}, 0
+  for i = 1, told[2] do
+    indexes[i] = i - 1
+  end
+  local lines = redis.call("HMGET", results, unpack(indexes))
+  for i = 1, told[2] do
+    if not lines[i] then
+      return ""
+    end
+    bytes = bytes + #lines[i]
+  end
+  if bytes > MOST_TOLD_BYTES then
+    return ""
+  end
+  local head = { "", told[1], m[3] or 0, int(now), int(expires), int(told[6]), told[3], told[4], told[5] }
+  return table.concat(head, " ") .. "\n" .. table.concat(lines, "\n")
+end
+
 -- Ends the aggregation with the given status ("" = what the counts say): what
 -- only a running one needs goes, the rest stays for the retention. Returns the ending.
 local function finish(status, reason)
@@ -236,12 +266,14 @@ local function finish(status, reason)
   for _, key in ipairs({ meta, requests, results, order }) do
     redis.call("PEXPIRE", key, m[6])
   end
+  local expires = now + tonumber(m[6])
   if schedule then
     -- What is left to look after is its expiry. Elsewhere a visit finds that out.
-    redis.call("ZADD", schedule, "XX", planned_at(now + tonumber(m[6]) + 1000), id)
+    redis.call("ZADD", schedule, "XX", planned_at(expires + 1000), id)
   end
-  redis.call("PUBLISH", "gather:changed", id)
-  return ending(status, m, us, reason)
+  local told = ending(status, m, us, reason)
+  redis.call("PUBLISH", "gather:changed", reason == "" and id .. outcome(told, now, expires) or id)
+  return told
 end
 
 -- Tells those who read results as they come that there is something new.

@@ -2,7 +2,12 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,6 +64,66 @@ func (f *fixture) listening(s *store.Store) {
 	f.remove(id)
 }
 
+// tries is how often a test does what may come out as it should by chance.
+const tries = 20
+
+// creatorIsTold creates, waits and records. It reports whether the wait was answered without a
+// reading, and compares the answer with one.
+func (f *fixture) creatorIsTold(items, bytes int, failures []int) bool {
+	f.Helper()
+	spec := specOf(items)
+	spec.Name, spec.Labels = "a\nname, and more", map[string]string{"a": "b c"}
+	agg, _, err := f.store.Create(f.ctx, &gather.Creation{Spec: spec, Waits: true})
+	f.check("create", err)
+	f.begin(agg.ID)
+	var readings atomic.Int32
+	stop := f.intercept(func(cmd redis.Cmder) error {
+		if reads(cmd) && cmd.Args()[len(cmd.Args())-1] != any(2) { // which would be without results
+			readings.Add(1)
+		}
+		return nil
+	})
+	ended := make(chan waited, 1)
+	go func() {
+		reading, err := f.store.WaitCreated(f.ctx, agg.ID, time.Hour, nil)
+		ended <- waited{reading, err}
+	}()
+	runtime.Gosched()
+	var results []gather.Result
+	for i := range items {
+		result := succeeded(i)
+		if slices.Contains(failures, i) {
+			result = failed(i)
+		}
+		result.Body = fmt.Appendf(nil, "%q", strings.Repeat("x", bytes))
+		results = append(results, result)
+	}
+	f.record(agg.ID, results...)
+	got := <-ended
+	told := readings.Load() == 0
+	stop()
+	f.check("wait", got.err)
+	reading, err := f.store.Read(f.ctx, agg.ID)
+	f.check("read", err)
+	if got, want := f.whole(got.agg), f.whole(reading); got != want {
+		f.Errorf("the creator is told\n%s\nwant\n%s", got, want)
+	}
+	return told
+}
+
+// whole is all that the reading says.
+func (f *fixture) whole(r *gather.Reading) string {
+	f.Helper()
+	state, err := json.Marshal(r.Aggregation)
+	f.check("encode", err)
+	text := fmt.Sprintf("%s of %q, %v", state, r.Owner, r.Deadline)
+	for line, err := range r.Lines(f.ctx) {
+		f.check("read lines", err)
+		text += "\n" + string(line)
+	}
+	return text
+}
+
 func (s suite) wait(t *testing.T) {
 	s.test(t, "returns at once what has finished", func(f *fixture) {
 		id := f.finished(2, 1)
@@ -86,6 +151,46 @@ func (s suite) wait(t *testing.T) {
 			}
 		})
 	}
+	for name, c := range map[string]struct {
+		items, bytes int
+		failed       []int
+		told         bool // by the message of its end
+	}{
+		"answers the creator as a reading would":                {items: 3, failed: []int{1}, told: true},
+		"answers the creator as a reading would, if all failed": {items: 2, failed: []int{0, 1}, told: true},
+		"answers the creator as a reading would, of most items": {items: 16, told: true},
+		"has the creator read what is long":                     {items: 2, bytes: 5000},
+		"has the creator read what is many":                     {items: 17},
+	} {
+		s.test(t, name, func(f *fixture) {
+			f.listening(f.store)
+			told := false
+			for range tries { // each may end before its creator waits
+				told = f.creatorIsTold(c.items, c.bytes, c.failed) || told
+				if told {
+					break
+				}
+			}
+			if told != c.told {
+				f.Errorf("told without a reading: %t", told)
+			}
+		})
+	}
+	s.test(t, "never answers others with a message of an end, which a retry may have undone", func(f *fixture) {
+		f.listening(f.store)
+		for range tries {
+			agg, _, err := f.store.Create(f.ctx, &gather.Creation{Spec: specOf(1), Waits: true})
+			f.check("create", err)
+			waiter := f.waitFor(f.store, agg.ID)
+			runtime.Gosched()
+			f.check("a message that is late", f.rdb.Publish(f.ctx, "gather:changed", agg.ID+" failed 1 2 3 4 0 1 0\nx").Err())
+			f.begin(agg.ID)
+			f.record(agg.ID, succeeded(0))
+			if w := <-waiter; w.err != nil || w.agg.Status != gather.StatusSucceeded {
+				f.Fatalf("%+v, %v", w.agg, w.err)
+			}
+		}
+	})
 	s.test(t, "returns the state when its context ends", func(f *fixture) {
 		id, _ := f.running(specOf(1))
 		for _, d := range []time.Duration{0, time.Nanosecond, time.Microsecond, 5 * time.Millisecond} {
