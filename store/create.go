@@ -180,7 +180,7 @@ func creationArgs(ctx context.Context, c *gather.Creation, firstVisit time.Durat
 	fields := []any{
 		"name", spec.Name, "labels", string(labels), "priority", string(spec.PriorityOrDefault()),
 		"lane", string(gather.LaneOf(spec.PriorityOrDefault(), len(items))),
-		"total", len(items), "window", spec.Concurrency,
+		"total", len(items), "window", spec.Concurrency, "batch", 1, // until it is taken up (begin.lua)
 		"deadline", ceilMilliseconds(spec.DeadlineOrDefault()),
 		"retention", ceilMilliseconds(spec.RetentionOrDefault()),
 	}

@@ -301,19 +301,29 @@ func TestServer_fetchBatch_letsTheNextIn(t *testing.T) {
 	})
 }
 
-func TestServer_fetchBatch_ofASmallOneLetsNoLargeOneIn(t *testing.T) {
-	tr := newBatchTrial(2)
-	tr.takes = func(int) time.Duration { return 0 }
-	tr.server.intake.bulkHeld = true
-	mustSlot(t, tr.server)
-	task := mustFetchTask(t, "agg_1", gather.Subtask{Start: 2, Batch: 1, Items: "0-1"})
-	if err := tr.server.fetch(t.Context(), "fetch-low", task); err != nil {
-		t.Fatal(err)
-	}
-	if !tr.server.intake.bulkHeld {
-		t.Error("a large one's next batch was let in")
-	}
-	tr.wantEnd(t, 0, 1)
+func TestServer_fetchBatch_holdsItsOwnKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newBatchTrial(2)
+		held := func() (bulk bool, small int) {
+			tr.server.intake.mu.Lock()
+			defer tr.server.intake.mu.Unlock()
+			return tr.server.intake.bulkHeld, tr.server.intake.smallHeld
+		}
+		tr.server.intake.bulkHeld = true
+		for after, want := range map[time.Duration]int{99 * time.Millisecond: 1, 101 * time.Millisecond: 0} {
+			time.AfterFunc(after, func() {
+				if bulk, small := held(); !bulk || small != want {
+					t.Errorf("after %v: bulk held %t, small held %d, want %d", after, bulk, small, want)
+				}
+			})
+		}
+		mustSlot(t, tr.server)
+		task := mustFetchTask(t, "agg_1", gather.Subtask{Start: 2, Batch: 1, Items: "0-2"})
+		if err := tr.server.fetch(t.Context(), "fetch-low", task); err != nil {
+			t.Fatal(err)
+		}
+		tr.wantEnd(t, 0, 1, 2)
+	})
 }
 
 func TestServer_fetchBatch_endsWithAnError(t *testing.T) {

@@ -52,12 +52,11 @@ var errHandedBack = errors.New("handed back: the worker stops")
 // fetch runs one item to its result, or sends it back to the queue for another
 // attempt later; or a batch of them side by side. It owns a slot from the start.
 func (s *Server) fetch(ctx context.Context, queue string, task *asynq.Task) error {
-	ready := sync.OnceFunc(func() { // lets the next task of a bulk queue in
-		if isBulk(queue) {
-			s.intake.bulkReady()
-		}
-	})
-	defer ready()
+	ready := func() {}
+	if isBulk(queue) {
+		ready = sync.OnceFunc(s.intake.bulkReady) // lets its next batch in
+		defer ready()
+	}
 	var payload fetchPayload
 	if err := json.Unmarshal(task.Payload(), &payload); err != nil {
 		s.slots.release(1)
@@ -67,6 +66,11 @@ func (s *Server) fetch(ctx context.Context, queue string, task *asynq.Task) erro
 	ctx, leave := s.inflight.enter(ctx, id)
 	defer leave()
 	if payload.Item.Batch > 0 {
+		if !isBulk(queue) {
+			s.intake.holdSmall()
+			ready = sync.OnceFunc(s.intake.smallReady)
+			defer ready()
+		}
 		return s.fetchBatch(ctx, id, payload.Item, ready)
 	}
 	ready()

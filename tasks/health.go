@@ -12,7 +12,7 @@ const askedWithin = 15 * time.Second
 // Alive returns an error where the worker takes no tasks although it should: nothing but a
 // restart can help it then.
 func (s *Server) Alive() error {
-	if s.intake.isClosed() || s.handling.Load() >= int64(s.slots.total+runsAtOnce) {
+	if s.intake.isClosed() || s.handling.Load() >= int64(s.slots.total+besideFetches) {
 		return nil // it stops, or asynq has as many tasks as it may
 	}
 	if silent := time.Since(s.intake.askedAt()); silent > askedWithin {

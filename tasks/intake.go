@@ -44,7 +44,8 @@ type intake struct {
 	mu        sync.Mutex
 	queues    map[string]*intakeQueue
 	failed    bool // the last dequeue came to no answer
-	bulkHeld  bool // a batch is still waiting for its slots
+	bulkHeld  bool // a batch of a bulk queue is still waiting for its slots
+	smallHeld int  // batches of other queues that are
 	lookedAt  time.Time
 	delayed   bool // tasks wait for their time, or may
 	checkedAt time.Time
@@ -122,6 +123,22 @@ func (in *intake) expectAny() {
 func (in *intake) bulkReady() {
 	in.mu.Lock()
 	in.bulkHeld = false
+	in.mu.Unlock()
+	in.signal()
+}
+
+// holdSmall keeps small aggregations' tasks from being taken while a batch of theirs waits for
+// its slots: those that wait already come first, and a task that has no slot yet holds a handler.
+func (in *intake) holdSmall() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.smallHeld++
+}
+
+// smallReady ends what holdSmall began: the batch has its slots.
+func (in *intake) smallReady() {
+	in.mu.Lock()
+	in.smallHeld--
 	in.mu.Unlock()
 	in.signal()
 }
@@ -331,7 +348,7 @@ func (in *intake) ready(queue string, q *intakeQueue) bool {
 		return true
 	case q.expected == 0 || q.taking || in.isClosed():
 		return false
-	case isBulk(queue) && in.bulkHeld:
+	case isBulk(queue) && in.bulkHeld, isFetch(queue) && !isBulk(queue) && in.smallHeld > 0:
 		return false
 	case isFetch(queue):
 		return in.slots.free()

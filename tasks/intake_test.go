@@ -357,6 +357,24 @@ func TestIntake_takesBatchesOneByOne(t *testing.T) {
 	})
 }
 
+func TestIntake_takesNothingSmallWhileASmallBatchWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := settled(t, 8)
+		p.holdSmall()
+		p.redis.put("fetch-high", 1)
+		p.expect("fetch-high", 1)
+		p.redis.put("aggregations", 1)
+		p.expect("aggregations", 1)
+		if queue, took := p.next(); queue != "aggregations" || took != 0 {
+			t.Errorf("a task of %q after %v, want one that needs no slot", queue, took)
+		}
+		time.AfterFunc(aMoment, p.smallReady)
+		if queue, took := p.next(); queue != "fetch-high" || took != aMoment {
+			t.Errorf("a task of %q after %v, want one once the batch has its slots", queue, took)
+		}
+	})
+}
+
 func TestIntake_pausesAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := settled(t, 8)

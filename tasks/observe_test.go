@@ -51,7 +51,7 @@ func TestServer_Alive(t *testing.T) {
 	if err := s.Alive(); err == nil || !strings.Contains(err.Error(), "30s") {
 		t.Errorf("one that nobody has asked for half a minute: %v", err)
 	}
-	s.handling.Store(1 + runsAtOnce)
+	s.handling.Store(1 + besideFetches)
 	if err := s.Alive(); err != nil {
 		t.Errorf("one that has as many tasks as it may: %v", err)
 	}

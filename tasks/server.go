@@ -19,6 +19,11 @@ import (
 const (
 	// runsAtOnce is how many run tasks a worker has beside its fetches, and those that go with them.
 	runsAtOnce = 16
+	// waitingAtOnce is how many tasks may wait for slots after they were taken: as many batches
+	// as come in a round trip, for each of the small aggregations' queues.
+	waitingAtOnce = 3 * mostAtOnce
+	// besideFetches is how many tasks a worker has at most beside one for each fetch.
+	besideFetches = runsAtOnce + waitingAtOnce
 	// checkInterval is asynq's pause after an empty round; the intake makes it long.
 	checkInterval = 2 * time.Nanosecond
 	// forwardInterval is how often tasks that are due are moved to their queues.
@@ -127,7 +132,7 @@ func NewServer(o Options) *Server {
 	}
 	s.handlers, s.handBack = context.WithCancel(context.Background())
 	s.asynq = asynq.NewServerFromRedisClient(s.intake, asynq.Config{
-		Concurrency:              o.Concurrency + runsAtOnce,
+		Concurrency:              o.Concurrency + besideFetches,
 		Queues:                   queueWeights,
 		BaseContext:              func() context.Context { return s.handlers },
 		TaskCheckInterval:        checkInterval,
