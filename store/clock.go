@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
 )
 
 // heardFor is how long after an answer Redis counts as one that answers.
@@ -28,6 +29,14 @@ func (s *Store) hear(now time.Time) { s.heard.Store(&clockReading{redis: now, at
 // forever is later than any clock shows, in a number that Lua holds exactly.
 var forever = time.UnixMilli(1 << 50)
 
+// ExpectCreation asks Redis at once what a Create that follows within a moment would ask
+// it first, and doesn't wait for the answer: it comes while the client's request is read.
+func (s *Store) ExpectCreation(ctx context.Context) {
+	if _, _, ok := s.heardLately(); !ok && !s.apart.Load() {
+		s.askTime(ctx)
+	}
+}
+
 // createBy makes sure that Redis answers, unless it just has, and returns until when, by
 // its clock, it may create the aggregation: one that is stopped, but not ended, does what
 // it is sent when it goes on, long after the client was told that nothing was accepted.
@@ -38,13 +47,30 @@ func (s *Store) createBy(ctx context.Context, id string) (time.Time, error) {
 		return forever, unavailable(ctx, "create", id, s.rdb.Exists(ctx, metaKey(id)).Err())
 	}
 	atMost := commandTimeout(s.rdb) * 9 / 10
-	if last := s.heard.Load(); last != nil {
-		if since := time.Since(last.at); since < heardFor {
-			return last.redis.Add(since + atMost), nil
-		}
+	if last, since, ok := s.heardLately(); ok {
+		return last.redis.Add(since + atMost), nil
 	}
-	now, err := s.now(ctx)
-	return now.Add(atMost), err
+	select {
+	case answer := <-s.askTime(ctx):
+		now, _ := answer.Val.(time.Time)
+		return now.Add(atMost), answer.Err
+	case <-ctx.Done():
+		return time.Time{}, unavailable(ctx, "create", id, ctx.Err())
+	}
+}
+
+// askTime is now for all who ask at the same time, by one question that outlives each of them.
+func (s *Store) askTime(ctx context.Context) <-chan singleflight.Result {
+	ctx = context.WithoutCancel(ctx)
+	return s.asked.DoChan("", func() (any, error) { return s.now(ctx) })
+}
+
+// heardLately returns the last reading, unless it is too old to tell that Redis answers.
+func (s *Store) heardLately() (last *clockReading, since time.Duration, ok bool) {
+	if last = s.heard.Load(); last != nil {
+		since = time.Since(last.at)
+	}
+	return last, since, last != nil && since < heardFor
 }
 
 // commandTimeout is how long the client waits for a reply.

@@ -46,6 +46,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
 
 	"gather"
 )
@@ -69,8 +70,9 @@ type Store struct {
 	observer Observer
 	// outage is what readers have seen of the last one.
 	outage outage
-	// heard is when Redis last told its time.
+	// heard is when Redis last told its time, and asked the question for it that is under way.
 	heard atomic.Pointer[clockReading]
+	asked singleflight.Group
 	// mostOpen is how many unfinished aggregations an owner may have; 0 means no bound.
 	mostOpen int
 	// keyring is nil where requests are stored as they are.

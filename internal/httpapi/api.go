@@ -35,6 +35,8 @@ import (
 // Store keeps aggregations. Its errors are those of package gather, wrapped or
 // not; any other is an internal one.
 type Store interface {
+	// ExpectCreation says that a Create may follow once the body of its request is read; it returns at once.
+	ExpectCreation(ctx context.Context)
 	// Create stores a new aggregation, or returns the one made with the same
 	// idempotency key and body before, with replayed set.
 	Create(ctx context.Context, c *gather.Creation) (agg *gather.Aggregation, replayed bool, err error)

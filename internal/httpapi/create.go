@@ -128,6 +128,7 @@ func (a *API) jsonOnly(c huma.Context, next func(huma.Context)) {
 	case r.ContentLength > a.opt.MaxBody:
 		a.fail(ctx, w, tooLarge(a.opt.MaxBody))
 	default:
+		a.store.ExpectCreation(ctx)
 		r.Header.Set("Content-Type", "application/json") // huma compares it letter by letter
 		next(c)
 	}

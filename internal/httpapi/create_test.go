@@ -213,6 +213,21 @@ func TestCreate_ContentTypes(t *testing.T) {
 	s.post(twoURLs, "Content-Encoding", "identity").want(t, 202)
 }
 
+// The store hears of a creation before its body is there, so that it can make ready.
+func TestCreate_IsExpectedBeforeItsBodyIsRead(t *testing.T) {
+	s := serve(t)
+	s.post(twoURLs, "Content-Type", "text/plain").problem(t, 415)
+	s.post(strings.Repeat(" ", 9<<20)).problem(t, 413)
+	if s.store.expected != 0 {
+		t.Errorf("what is refused was expected %d times", s.store.expected)
+	}
+	s.post("{").problem(t, 400)
+	s.post(twoURLs).want(t, 202)
+	if s.store.expected != 2 {
+		t.Errorf("expected %d times, want 2", s.store.expected)
+	}
+}
+
 func TestCreate_TooLarge(t *testing.T) {
 	s := serve(t)
 	large := `{"urls":["http://a.test/` + strings.Repeat("x", 9<<20) + `"]}`

@@ -26,6 +26,8 @@ type fakeStore struct {
 	filter gather.Filter // of the last List
 	cursor string
 	limit  int
+	// expected is how many creations were announced.
+	expected int
 
 	// entered gets a word at the start of every wait and follow, so that tests
 	// go on only once somebody waits.
@@ -59,6 +61,12 @@ func newFakeStore() *fakeStore {
 }
 
 var fakeStart = time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
+
+func (s *fakeStore) ExpectCreation(context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected++
+}
 
 func (s *fakeStore) Create(_ context.Context, c *gather.Creation) (*gather.Aggregation, bool, error) {
 	s.mu.Lock()
