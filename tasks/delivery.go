@@ -20,7 +20,10 @@ type delivery struct {
 
 // start starts one item in a slot of its own. Its result is expected.
 func (d *delivery) start(ctx context.Context, claim *gather.Claim) {
-	d.items.Go(func() { d.fetch(ctx, claim) })
+	d.items.Go(func() {
+		growStack()
+		d.fetch(ctx, claim)
+	})
 }
 
 // wait waits for all that were started. It returns why the task has to be delivered again, if it has.
