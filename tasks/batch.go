@@ -21,11 +21,16 @@ const keepInterval = time.Second
 // lost, or too busy, another can have. It owns one slot from the start, and calls
 // ready when it has all.
 func (s *Server) fetchBatch(ctx context.Context, id string, batch gather.Subtask, ready func()) error {
-	b := &batchRun{delivery: delivery{server: s, id: id}, holder: rand.Text(), ready: ready}
+	b := &batchRun{delivery: delivery{server: s, id: id}, holder: longHolder(), ready: ready}
 	err := b.startAll(ctx, batch)
 	ready()
 	return errors.Join(err, b.wait())
 }
+
+// longHolder names a holder of many claims. A name this long keeps Redis from storing where
+// the items stand as a listpack, which is searched from its start for each of them: it does
+// that with up to 512 fields of up to 64 bytes (hash-max-listpack-value).
+func longHolder() string { return rand.Text() + rand.Text() }
 
 // batchRun is one delivery of a batch.
 type batchRun struct {
@@ -33,7 +38,7 @@ type batchRun struct {
 
 	holder string
 	ready  func() // lets the next batch in
-	kept   time.Time
+	kept   time.Time // when its items last began to wait, or were last kept
 	// handedOut is when the items were handed to the queue, as far as the first claim tells:
 	// what is kept says less.
 	handedOut time.Time
@@ -102,6 +107,7 @@ func (b *batchRun) observe(claim *gather.Claim) {
 	}
 	if b.handedOut.IsZero() {
 		b.handedOut = time.Now().Add(-claim.Waited)
+		b.kept = b.handedOut
 	}
 	b.server.observer.Claimed(fetchQueue(claim.Lane), max(claim.Waited, time.Since(b.handedOut)))
 }
