@@ -59,10 +59,11 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	return plan, nil
 }
 
-// How many fields begin.lua returns before the subtasks, and of each claim.
+// How many fields begin.lua returns before the subtasks, and of each claim, and claim.lua before the claims.
 const (
-	planFields  = 5
-	claimFields = 5
+	planFields    = 5
+	claimFields   = 5
+	claimedFields = 5
 )
 
 // Claim claims subtasks for one attempt each. Whoever holds a claim passes it for
@@ -73,41 +74,64 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 	if !validID(id) {
 		return nil, nil
 	}
-	args := make([]any, 0, 1+4*len(wanted))
+	args := make([]any, 0, 5+len(wanted))
 	args = append(args, s.timing.ClaimSlack.Milliseconds())
-	for i := range wanted {
-		args = append(args, wanted[i].Index, wanted[i].Start, wanted[i].Holder, wanted[i].Attempts)
+	for rest := wanted; len(rest) > 0; {
+		n := alike(rest)
+		args = append(args, rest[0].Start, rest[0].Holder, rest[0].Attempts, n)
+		for i := range rest[:n] {
+			args = append(args, rest[i].Index)
+		}
+		rest = rest[n:]
 	}
 	reply, err := s.run(ctx, claimScript, id, args...).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "claim items of", id, err)
 	}
+	if len(reply) < claimedFields {
+		return nil, fmt.Errorf("claim items of %s: what is stored of it can't be read", id)
+	}
 	requests := s.keyring.opener(id)
 	claims := make([]gather.Claim, 0, len(wanted))
-	for i := range min(len(wanted), len(reply)-3) {
-		fields, claimed := reply[3+i].([]any)
-		if !claimed {
-			continue
-		}
-		stored := text(fields[0])
-		request, unreadable := requests.open(wanted[i].Index, stored)
-		subtask := wanted[i].Subtask
-		subtask.Fetch = fetchOf(stored)
-		claims = append(claims, gather.Claim{
-			Subtask:    subtask,
+	for i := range min(len(wanted), len(reply)-claimedFields) {
+		claim := gather.Claim{
+			Subtask:    wanted[i].Subtask,
 			Holder:     wanted[i].Holder,
 			Lane:       gather.Lane(text(reply[2])),
 			Run:        int(integer(reply[0])),
 			DeadlineIn: milliseconds(reply[1]),
-			Request:    request,
-			Unreadable: unreadable,
-			Attempts:   int(integer(fields[1])),
-			SinceFirst: milliseconds(fields[2]),
-			StartedMS:  integer(fields[3]),
-			Waited:     milliseconds(fields[4]),
-		})
+		}
+		var stored string
+		switch granted := reply[claimedFields+i].(type) {
+		case string:
+			stored = granted
+			claim.Attempts, claim.StartedMS, claim.Waited = 1, integer(reply[3]), milliseconds(reply[4])
+		case []any:
+			stored = text(granted[0])
+			claim.Attempts, claim.SinceFirst = int(integer(granted[1])), milliseconds(granted[2])
+			claim.StartedMS, claim.Waited = integer(granted[3]), milliseconds(granted[4])
+		default:
+			continue
+		}
+		claim.Fetch = fetchOf(stored)
+		claim.Request, claim.Unreadable = requests.open(claim.Index, stored)
+		claims = append(claims, claim)
 	}
 	return claims, nil
+}
+
+// alike is how many of the claims from the first on are wanted for different items in the same way.
+func alike(wanted []gather.Claim) int {
+	const most = 500 // CHUNK in prelude.lua
+	first, indexes := &wanted[0], make(map[int]bool, len(wanted))
+	for i := range wanted[:min(len(wanted), most)] {
+		w := &wanted[i]
+		if w.Start != first.Start || w.Holder != first.Holder || w.Attempts != first.Attempts || indexes[w.Index] {
+			return i
+		}
+		indexes[w.Index] = true
+	}
+	return min(len(wanted), most)
 }
 
 // Release ends the claim on an item that has no result: it waits for a worker
@@ -146,25 +170,63 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 	if !validID(id) {
 		return &gather.Recorded{}, nil
 	}
-	args := make([]any, 0, 1+4*len(results))
-	args = append(args, s.workforce.Load().window())
-	for i := range results {
-		line, err := results[i].Stored()
-		if err != nil {
-			return nil, fmt.Errorf("record %s/%d: %w", id, results[i].Index, err)
+	recorded := &gather.Recorded{}
+	for _, part := range differentOfOneRun(results) {
+		if err := s.record(ctx, id, part, recorded); err != nil {
+			return nil, err
 		}
-		args = append(args, results[i].Index, results[i].Run, string(results[i].Status), line)
+	}
+	return recorded, nil
+}
+
+// differentOfOneRun puts results together that one script can keep. Of two of one item the
+// first wins, so the other is left out.
+func differentOfOneRun(results []gather.Result) [][]*gather.Result {
+	type item struct{ run, index int }
+	var parts [][]*gather.Result
+	seen, part := make(map[item]bool, len(results)), make(map[int]int)
+	for i := range results {
+		result := &results[i]
+		this := item{result.Run, result.Index}
+		if seen[this] {
+			continue
+		}
+		seen[this] = true
+		at, known := part[result.Run]
+		if !known {
+			at = len(parts)
+			part[result.Run] = at
+			parts = append(parts, nil)
+		}
+		parts[at] = append(parts[at], result)
+	}
+	return parts
+}
+
+// record keeps results of different items and one run, and adds what came of it to recorded.
+func (s *Store) record(ctx context.Context, id string, results []*gather.Result, recorded *gather.Recorded) error {
+	letters := make([]byte, len(results))
+	args := make([]any, 0, 3+2*len(results))
+	args = append(args, s.workforce.Load().window(), results[0].Run, letters)
+	for i, result := range results {
+		line, err := result.Stored()
+		if err != nil {
+			return fmt.Errorf("record %s/%d: %w", id, result.Index, err)
+		}
+		letters[i] = result.Status[0]
+		args = append(args, result.Index, line)
 	}
 	reply, err := s.runWithAll(ctx, recordScript, id, args...).Slice()
 	if err != nil {
-		return nil, unavailable(ctx, "record results of", id, err)
+		return unavailable(ctx, "record results of", id, err)
 	}
-	return &gather.Recorded{
-		First:    int(integer(reply[0])),
-		Finished: s.tellEnd(ctx, id, reply[1]),
-		Lane:     gather.Lane(text(reply[2])),
-		Next:     subtasks(reply[3:]),
-	}, nil
+	recorded.First += int(integer(reply[0]))
+	if end := s.tellEnd(ctx, id, reply[1]); end {
+		recorded.Finished = end
+	}
+	recorded.Lane = gather.Lane(text(reply[2]))
+	recorded.Next = append(recorded.Next, subtasks(reply[3:])...)
+	return nil
 }
 
 // Restart starts items again that wait although the queue has lost their subtask.

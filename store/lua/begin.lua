@@ -105,5 +105,5 @@ if status == "queued" then
   waited = math.max(0, now - tonumber(m[3]))
 end
 local reply = { m[5], tonumber(m[3]) + tonumber(m[4]) - now, retries, waited, claims }
-add_subtasks(reply, indexes, retries, bounds.batch)
+add_subtasks(reply, indexes, retries, bounds.batch, wait_already == 0)
 return reply

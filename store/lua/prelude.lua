@@ -40,32 +40,15 @@ local function planned_at(ms)
   return int(ms) .. ".5"
 end
 
--- Calls f with the first and the last place of each part of the arguments in which no
--- item comes twice, a chunk of items at most. From place 2 on they are four an item,
--- its index first.
-local function for_different_items(f)
-  local from, seen = 2, {}
-  for i = 2, #ARGV, 4 do
-    if seen[ARGV[i]] or i - from >= 4 * CHUNK then
-      f(from, i - 1)
-      from, seen = i, {}
-    end
-    seen[ARGV[i]] = true
-  end
-  if from <= #ARGV then
-    f(from, #ARGV)
-  end
-end
-
 -- A stored request is four lines (encoding.go): its timeout in ms, the opening
 -- of its result line, what it fetches (for people), and the request itself.
 local function parts(request)
   return string.match(request, "^(%d+)\n([^\n]*)\n([^\n]*)\n")
 end
 
--- The first of them alone, which is cheaper.
+-- The first of them alone, in digits, which is cheaper.
 local function timeout_of(request)
-  return tonumber((string.match(request, "^%d+")))
+  return string.match(request, "^%d+")
 end
 
 -- The first start number of an item in the aggregation's given run; each
@@ -121,12 +104,12 @@ end
 
 -- Appends the subtasks of the items to reply: index, start, what is fetched, number
 -- of the batch and its items of each. Neighbours in the input, by the size of a batch,
--- go together the first time; what was claimed before goes alone.
-local function add_subtasks(reply, indexes, retries, batch)
+-- go together the first time; what was claimed before goes alone. first_time says that none was.
+local function add_subtasks(reply, indexes, retries, batch, first_time)
   local subtasks, last = {}, {}
   for from = 1, #indexes, CHUNK do
     local part = chunk(indexes, from)
-    local standings = redis.call("HMGET", progress, unpack(part))
+    local standings = first_time and {} or redis.call("HMGET", progress, unpack(part))
     for i, index in ipairs(part) do
       local start, number = parse_standing(standings[i], retries), 0
       if batch > 1 and not standings[i] then

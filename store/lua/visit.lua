@@ -51,7 +51,7 @@ local bounds = handing_out(tonumber(ARGV[1]))
 local next_items = take_to_do(bounds)
 hand_out(now, next_items)
 add_subtasks(reply, lost, retries, bounds.batch)
-add_subtasks(reply, next_items, retries, bounds.batch)
+add_subtasks(reply, next_items, retries, bounds.batch, true)
 reply[4] = (#reply - 6) / 5
 
 local grace = int(now - tonumber(ARGV[2]))

@@ -111,6 +111,28 @@ func (s suite) claim(t *testing.T) {
 			f.Errorf("claims %+v", claims)
 		}
 	})
+	s.test(t, "leaves out what does not wait of many that nobody has claimed", func(f *fixture) {
+		id, handedOut := f.running(cappedSpec(6, 4))
+		f.record(id, succeeded(1)) // which hands out the fifth
+		item := func(index int) gather.Subtask { return gather.Subtask{Index: index, Start: handedOut[0].Start} }
+		claims := f.claim(id, item(0), item(1), item(2), item(5), item(6), item(-1), item(4))
+		var got []int
+		for _, claim := range claims {
+			got = append(got, claim.Index)
+			if claim.Attempts != 1 || claim.Waited < 0 || claim.Request.URL != urlOf(claim.Index) {
+				f.Errorf("claim %+v", claim)
+			}
+		}
+		if want := []int{0, 2, 4}; !slices.Equal(got, want) {
+			f.Errorf("claimed %v, want %v", got, want)
+		}
+		for _, index := range got {
+			f.refuses("claimed by another", id, item(index))
+		}
+		if claims := f.claim(id, item(3)); len(claims) != 1 {
+			f.Errorf("what still waits: %+v", claims)
+		}
+	})
 	s.test(t, "refuses what is not to be run", func(f *fixture) {
 		id, handedOut := f.running(cappedSpec(3, 2))
 		f.refuses("in an unknown aggregation", unknownID, handedOut[0])

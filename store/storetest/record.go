@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gather"
 )
@@ -43,6 +44,30 @@ func (s suite) record(t *testing.T) {
 		}
 		if c := f.get(id).Counts; c != (gather.Counts{Total: 4, Succeeded: 2, Failed: 1, Pending: 1}) {
 			f.Errorf("counts %+v", c)
+		}
+	})
+	s.test(t, "keeps at once what is claimed, what waits, and what has been lost, and nothing else", func(f *fixture) {
+		id, handedOut := f.running(longSpec(6, 5))
+		f.claim(id, handedOut[0])
+		f.age(id, 2*time.Hour)
+		f.look(id) // item 0 is lost, and waits again
+		f.claim(id, handedOut[1], handedOut[2])
+		f.release(id, handedOut[2], 0)
+		f.record(id, failed(3)) // which hands out item 5
+		other := succeeded(5)
+		other.Run = 1
+		recorded, err := f.store.Record(f.ctx, id, []gather.Result{
+			succeeded(0), succeeded(1), other, succeeded(2), succeeded(3), succeeded(4), failed(4), succeeded(9),
+		})
+		f.check("record", err)
+		if recorded.First != 4 || recorded.Finished {
+			f.Errorf("recorded %+v", recorded)
+		}
+		if c := f.get(id).Counts; c != (gather.Counts{Total: 6, Succeeded: 4, Failed: 1, Pending: 1}) {
+			f.Errorf("counts %+v", c)
+		}
+		if recorded := f.record(id, succeeded(5)); recorded.First != 1 || !recorded.Finished {
+			f.Errorf("the last one: %+v", recorded)
 		}
 	})
 	s.test(t, "keeps the line as it is", func(f *fixture) {
