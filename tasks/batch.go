@@ -91,7 +91,7 @@ func (b *batchRun) acquire(ctx context.Context, items []gather.Subtask) error {
 			_, _ = b.server.store.Keep(ctx, b.id, items)
 			b.kept = time.Now()
 		}
-		wait, cancel := context.WithTimeout(ctx, keepInterval)
+		wait, cancel := context.WithDeadline(ctx, b.kept.Add(keepInterval))
 		err := b.server.slots.acquire(wait, b.server.intake.closed)
 		cancel()
 		if err == nil || ctx.Err() != nil || errors.Is(err, errStopping) {
