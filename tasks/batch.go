@@ -37,7 +37,7 @@ type batchRun struct {
 	delivery
 
 	holder string
-	ready  func() // lets the next batch in
+	ready  func()    // lets the next batch in
 	kept   time.Time // when its items last began to wait, or were last kept
 	// handedOut is when the items were handed to the queue, as far as the first claim tells:
 	// what is kept says less.

@@ -208,6 +208,7 @@ func (s *Server) Stop() {
 // process runs one task. It is known as running beyond what asynq waits for. asynq
 // would keep the value of a panic with the task.
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
+	growStack()
 	s.running.RLock()
 	defer s.running.RUnlock()
 	s.intake.arrived()
