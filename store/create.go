@@ -66,19 +66,20 @@ func (s *Store) Create(ctx context.Context, c *gather.Creation) (agg *gather.Agg
 // one script, or where those live on other servers, them first. So an aggregation
 // that exists is always found, and an entry without one is swept up.
 func (s *Store) create(ctx context.Context, id string, c *gather.Creation) (agg *gather.Aggregation, created bool, err error) {
-	notAfter, err := s.createBy(ctx, id)
-	if err != nil {
-		return nil, false, err
-	}
 	first := min(s.timing.VisitInterval, c.Spec.DeadlineOrDefault())
 	seals, err := s.keyring.sealer(id)
 	if err != nil {
 		return nil, false, err
 	}
-	args, err := creationArgs(ctx, c, first, notAfter, seals)
+	args, err := creationArgs(ctx, c, first, seals)
 	if err != nil {
 		return nil, false, fmt.Errorf("create %s: %w", id, err)
 	}
+	notAfter, err := s.createBy(ctx, id) // after what takes time itself, which ExpectCreation uses
+	if err != nil {
+		return nil, false, err
+	}
+	args[notAfterArg] = notAfter.UnixMilli()
 	start, keys, apart := time.Now(), keysOf(id), s.apart.Load()
 	if apart {
 		err = s.visitSoon(ctx, id, first)
@@ -169,8 +170,11 @@ func (s *Store) confirmKey(ctx context.Context, id string, c *gather.Creation) {
 	}
 }
 
-// creationArgs are what create.lua takes. notAfter is by Redis' clock.
-func creationArgs(ctx context.Context, c *gather.Creation, firstVisit time.Duration, notAfter time.Time, seals *sealer) ([]any, error) {
+// notAfterArg is the place among creationArgs of the time, by Redis' clock, until when it may create.
+const notAfterArg = 1
+
+// creationArgs are what create.lua takes, but for the one at notAfterArg.
+func creationArgs(ctx context.Context, c *gather.Creation, firstVisit time.Duration, seals *sealer) ([]any, error) {
 	spec := c.Spec
 	items := spec.Items()
 	labels, err := json.Marshal(spec.Labels)
@@ -194,7 +198,7 @@ func creationArgs(ctx context.Context, c *gather.Creation, firstVisit time.Durat
 		fields = append(fields, "waited_for", 1)
 	}
 	args := make([]any, 0, 3+len(fields)+len(items))
-	args = append(args, firstVisit.Milliseconds(), notAfter.UnixMilli(), len(fields))
+	args = append(args, firstVisit.Milliseconds(), nil, len(fields))
 	args = append(args, fields...)
 	for i := range items {
 		stored, err := encodeRequest(i, &items[i])

@@ -116,7 +116,7 @@ func FuzzRequest_decoding(f *testing.F) {
 // metaOf is the hash that creates an aggregation of the spec, with what create.lua adds.
 func metaOf(tb testing.TB, spec *gather.Spec) map[string]string {
 	tb.Helper()
-	args, err := creationArgs(tb.Context(), &gather.Creation{Spec: spec}, 0, time.Time{}, nil)
+	args, err := creationArgs(tb.Context(), &gather.Creation{Spec: spec}, 0, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
