@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,8 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 	}
 	requests := s.keyring.opener(id)
 	claims := make([]gather.Claim, 0, len(wanted))
-	for i := range min(len(wanted), len(reply)-claimedFields) {
+	grants := reply[claimedFields:]
+	for i := range wanted[:min(len(wanted), len(grants))] {
 		claim := gather.Claim{
 			Subtask:    wanted[i].Subtask,
 			Holder:     wanted[i].Holder,
@@ -102,7 +104,7 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 			DeadlineIn: milliseconds(reply[1]),
 		}
 		var stored string
-		switch granted := reply[claimedFields+i].(type) {
+		switch granted := grants[i].(type) {
 		case string:
 			stored = granted
 			claim.Attempts, claim.StartedMS, claim.Waited = 1, integer(reply[3]), milliseconds(reply[4])
@@ -221,10 +223,8 @@ func (s *Store) record(ctx context.Context, id string, results []*gather.Result,
 		return unavailable(ctx, "record results of", id, err)
 	}
 	recorded.First += int(integer(reply[0]))
-	if end := s.tellEnd(ctx, id, reply[1]); end {
-		recorded.Finished = end
-	}
-	recorded.Lane = gather.Lane(text(reply[2]))
+	recorded.Finished = s.tellEnd(ctx, id, reply[1]) || recorded.Finished
+	recorded.Lane = cmp.Or(gather.Lane(text(reply[2])), recorded.Lane)
 	recorded.Next = append(recorded.Next, subtasks(reply[3:])...)
 	return nil
 }

@@ -49,16 +49,20 @@ end
 -- Claims those of the items that wait, none of which was claimed before. Nearly always all of them do, or none,
 -- which is told by how many this takes from there; to look them up first costs more than all else.
 local function claim_first(holder, indexes, stored)
+  local ends_of_all = {} -- before anything is written: a request that can't be read ends the call
+  for n in ipairs(indexes) do
+    ends_of_all[n] = stored[n] and end_of(stored[n])
+  end
   local since = redis.call("ZSCORE", waiting, indexes[1])
   local count = redis.call("ZREM", waiting, unpack(indexes))
   local waited = count > 0 and count < #indexes and have_waited(indexes, stored)
   local standing, fields, ends = standing_of(first_start(retries), 1, now, holder), {}, {}
   for n, index in ipairs(indexes) do
-    local granted = count == #indexes or waited and waited[n]
+    local granted = stored[n] and (count == #indexes or waited and waited[n])
     if granted then
       fields[#fields + 1] = index
       fields[#fields + 1] = standing
-      ends[#ends + 1] = end_of(stored[n])
+      ends[#ends + 1] = ends_of_all[n]
       ends[#ends + 1] = index
     end
     reply[#reply + 1] = granted and stored[n]

@@ -133,6 +133,16 @@ func (s suite) claim(t *testing.T) {
 			f.Errorf("what still waits: %+v", claims)
 		}
 	})
+	s.test(t, "changes nothing where a request is damaged", func(f *fixture) {
+		id, handedOut := f.running(specOf(2))
+		f.check("damage", f.rdb.HSet(f.ctx, "gather:{"+id+"}:requests", "1", "damaged").Err())
+		if claims, err := f.store.Claim(f.ctx, id, []gather.Claim{{Subtask: handedOut[0]}, {Subtask: handedOut[1]}}); err == nil {
+			f.Errorf("claims %+v", claims)
+		}
+		if claims := f.claim(id, handedOut[0]); len(claims) != 1 {
+			f.Errorf("the other one: %+v", claims)
+		}
+	})
 	s.test(t, "refuses what is not to be run", func(f *fixture) {
 		id, handedOut := f.running(cappedSpec(3, 2))
 		f.refuses("in an unknown aggregation", unknownID, handedOut[0])
