@@ -37,7 +37,7 @@ func (s *Store) wait(ctx context.Context, id string, created bool, atMost time.D
 		select {
 		case <-v.ended:
 			s.leave(id, v)
-			if v.readings < wanted {
+			if v.readings < wanted || v.told && !created {
 				continue
 			}
 			switch {
@@ -94,6 +94,7 @@ type vigil struct {
 	reading bool                // one is under way
 	again   bool                // and another one is asked for
 	over    bool
+	told    bool // it ended with what a message said, which a retry may have undone since: for the creator alone
 
 	// readings counts those that have begun. Whoever comes is answered by one that
 	// begins afterwards: what an older one found may be over since, by a retry. That is
@@ -176,6 +177,7 @@ func (s *Store) hinted(id string, v *vigil, news string) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
 	if last := answer(v.made, news); last != nil && !v.over {
+		v.told = true
 		s.end(id, v, last, nil)
 		return
 	}

@@ -291,3 +291,41 @@ func (v *vigilTest) waitAny(id string) <-chan outcome {
 	}()
 	return ended
 }
+
+// A late message of an end that a retry has undone is for the creator alone, who has learned of none before.
+func TestStore_wait_isNotAnsweredByAnEndThatWasUndone(t *testing.T) {
+	v := newVigilTest(t)
+	v.create() // so that the scripts are known
+	_, forget := v.s.hub.watch("x")
+	defer forget()
+	agg, _, err := v.s.Create(t.Context(), &gather.Creation{Spec: &gather.Spec{URLs: []string{"https://example.com/"}}, Waits: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	creator := make(chan outcome, 1)
+	go func() {
+		r, err := v.s.WaitCreated(t.Context(), agg.ID, time.Hour, nil)
+		creator <- outcome{r, err}
+	}()
+	v.eventually("the creator waits", func() bool { return v.waiting(agg.ID) == 1 })
+	v.mu.Lock()
+	v.read, v.hold = make(chan struct{}, 100), make(chan struct{})
+	v.mu.Unlock()
+	v.s.hub.hint(agg.ID) // as a poll does
+	<-v.read             // an older reading, under way
+	other := v.wait(t.Context(), agg.ID)
+	v.eventually("the other waits", func() bool { return v.waiting(agg.ID) == 2 })
+	v.s.hub.hint(agg.ID)
+	v.hold <- struct{}{}
+	<-v.read // a reading that began after the other came
+	v.s.hub.hint(agg.ID + " failed 1 2 3 4 0 1 0\nundone")
+	if o := <-creator; o.err != nil || o.reading.Status != gather.StatusFailed {
+		t.Errorf("the creator: %+v, %v", o.reading, o.err)
+	}
+	close(v.hold)
+	v.cancel(agg.ID)
+	v.s.hub.hint(agg.ID)
+	if o := <-other; o.err != nil || o.reading.Status != gather.StatusCanceled {
+		t.Errorf("the other: %+v, %v", o.reading, o.err)
+	}
+}

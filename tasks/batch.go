@@ -107,7 +107,9 @@ func (b *batchRun) observe(claim *gather.Claim) {
 	}
 	if b.handedOut.IsZero() {
 		b.handedOut = time.Now().Add(-claim.Waited)
-		b.kept = b.handedOut
+		if claim.Waited > 0 { // else it may not be known, and they are kept at once
+			b.kept = b.handedOut
+		}
 	}
 	b.server.observer.Claimed(fetchQueue(claim.Lane), max(claim.Waited, time.Since(b.handedOut)))
 }

@@ -39,7 +39,7 @@ local function add_claim(index, start, request, since_first)
 end
 
 local function end_of(request)
-  return int(now + timeout_of(request) + tonumber(ARGV[2]))
+  return int(now + tonumber(timeout_of(request)) + tonumber(ARGV[2]))
 end
 
 -- Claims the first of the items, which nobody has had in this run. Returns the others.

@@ -4,8 +4,8 @@
 -- sends its request once.
 -- ARGV: slack in ms, then for different items (CHUNK at most) their start, holder, attempts known to the holder,
 -- number, and indexes, and so on. A claim that is not ended after the item's timeout and the slack is taken for lost.
--- Returns { run, ms until the deadline, lane, ms from the creation to this call, ms that the first of those claimed for
--- the first time has waited for a worker, then for each item nil, or its stored request where this is its first claim, or
+-- Returns { run, ms until the deadline, lane, ms from the creation to this call, ms that those claimed for
+-- the first time have waited for a worker at most, as far as the first ones tell, then for each item nil, or its stored request where this is its first claim, or
 -- { stored request, attempts, ms since the first attempt, ms from the creation to that, ms that it has waited or -1 if it was held } }.
 local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created")
 local slack, now = tonumber(ARGV[1]), now_ms()
@@ -49,10 +49,6 @@ end
 -- Claims those of the items that wait, none of which was claimed before. Nearly always all of them do, or none,
 -- which is told by how many this takes from there; to look them up first costs more than all else.
 local function claim_first(holder, indexes, stored)
-  local ends_of_all = {} -- before anything is written: a request that can't be read ends the call
-  for n in ipairs(indexes) do
-    ends_of_all[n] = stored[n] and end_of(stored[n])
-  end
   local since = redis.call("ZSCORE", waiting, indexes[1])
   local count = redis.call("ZREM", waiting, unpack(indexes))
   local waited = count > 0 and count < #indexes and have_waited(indexes, stored)
@@ -62,13 +58,13 @@ local function claim_first(holder, indexes, stored)
     if granted then
       fields[#fields + 1] = index
       fields[#fields + 1] = standing
-      ends[#ends + 1] = ends_of_all[n]
+      ends[#ends + 1] = end_of(stored[n])
       ends[#ends + 1] = index
     end
     reply[#reply + 1] = granted and stored[n]
   end
   if #fields > 0 then
-    reply[5] = since and math.max(0, now - tonumber(since)) or reply[5]
+    reply[5] = math.max(reply[5], since and now - tonumber(since) or 0)
     redis.call("HSET", progress, unpack(fields))
     redis.call("ZADD", claimed, unpack(ends))
   end

@@ -46,9 +46,9 @@ local function parts(request)
   return string.match(request, "^(%d+)\n([^\n]*)\n([^\n]*)\n")
 end
 
--- The first of them alone, in digits, which is cheaper.
+-- The first of them alone, in digits, which is cheaper; of a damaged request "0".
 local function timeout_of(request)
-  return string.match(request, "^%d+")
+  return request and string.match(request, "^%d+") or "0"
 end
 
 -- The first start number of an item in the aggregation's given run; each
@@ -129,10 +129,10 @@ local function add_subtasks(reply, indexes, retries, batch, first_time)
     end
     local stored = redis.call("HMGET", requests, unpack(firsts))
     for i, subtask in ipairs(part) do
-      local _, _, fetch = parts(stored[i])
+      local _, _, fetch = parts(stored[i] or "")
       reply[#reply + 1] = subtask.items[1]
       reply[#reply + 1] = subtask.start
-      reply[#reply + 1] = fetch
+      reply[#reply + 1] = fetch or ""
       reply[#reply + 1] = subtask.number
       reply[#reply + 1] = subtask.number > 0 and ranges(subtask.items) or ""
     end
@@ -215,17 +215,13 @@ local function outcome(told, now, expires)
   local indexes, bytes = {}, 0
   for i = 1, told[2] do
     indexes[i] = i - 1
-  end
-  local lines = redis.call("HMGET", results, unpack(indexes))
-  for i = 1, told[2] do
-    if not lines[i] then
+    local length = redis.call("HSTRLEN", results, i - 1) -- before what may be megabytes is read
+    bytes = bytes + length
+    if length == 0 or bytes > MOST_TOLD_BYTES then
       return ""
     end
-    bytes = bytes + #lines[i]
   end
-  if bytes > MOST_TOLD_BYTES then
-    return ""
-  end
+  local lines = redis.call("HMGET", results, unpack(indexes))
   local head = { "", told[1], m[3] or 0, int(now), int(expires), int(told[6]), told[3], told[4], told[5] }
   return table.concat(head, " ") .. "\n" .. table.concat(lines, "\n")
 end

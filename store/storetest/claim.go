@@ -133,14 +133,24 @@ func (s suite) claim(t *testing.T) {
 			f.Errorf("what still waits: %+v", claims)
 		}
 	})
-	s.test(t, "changes nothing where a request is damaged", func(f *fixture) {
-		id, handedOut := f.running(specOf(2))
+	s.test(t, "brings a damaged request as unreadable, beside others", func(f *fixture) {
+		id, handedOut := f.running(specOf(3))
 		f.check("damage", f.rdb.HSet(f.ctx, "gather:{"+id+"}:requests", "1", "damaged").Err())
-		if claims, err := f.store.Claim(f.ctx, id, []gather.Claim{{Subtask: handedOut[0]}, {Subtask: handedOut[1]}}); err == nil {
+		claims, err := f.store.Claim(f.ctx, id, []gather.Claim{
+			{Subtask: handedOut[0], Holder: "one"}, {Subtask: handedOut[1], Holder: "two"}, {Subtask: handedOut[2], Holder: "two"},
+		})
+		f.check("claim", err)
+		if len(claims) != 3 || claims[0].Unreadable != nil || claims[1].Unreadable == nil || claims[2].Unreadable != nil {
 			f.Errorf("claims %+v", claims)
 		}
-		if claims := f.claim(id, handedOut[0]); len(claims) != 1 {
-			f.Errorf("the other one: %+v", claims)
+	})
+	s.test(t, "with the beginning brings a damaged request as unreadable, beside others", func(f *fixture) {
+		id := f.create(specOf(3)).ID
+		f.check("damage", f.rdb.HSet(f.ctx, "gather:{"+id+"}:requests", "1", "damaged").Err())
+		plan, err := f.store.Begin(f.ctx, id, gather.Room{Items: 3, Holder: "one"})
+		f.check("begin", err)
+		if plan == nil || len(plan.Claims) != 3 || plan.Claims[1].Unreadable == nil || plan.Claims[2].Unreadable != nil {
+			f.Errorf("plan %+v", plan)
 		}
 	})
 	s.test(t, "refuses what is not to be run", func(f *fixture) {
