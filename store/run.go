@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -60,11 +61,10 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	return plan, nil
 }
 
-// How many fields begin.lua returns before the subtasks, and of each claim, and claim.lua before the claims.
+// How many fields begin.lua returns before the subtasks, and of each claim.
 const (
-	planFields    = 5
-	claimFields   = 5
-	claimedFields = 5
+	planFields  = 5
+	claimFields = 5
 )
 
 // Claim claims subtasks for one attempt each. Whoever holds a claim passes it for
@@ -77,63 +77,64 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 	}
 	args := make([]any, 0, 5+len(wanted))
 	args = append(args, s.timing.ClaimSlack.Milliseconds())
-	for rest := wanted; len(rest) > 0; {
-		n := alike(rest)
-		args = append(args, rest[0].Start, rest[0].Holder, rest[0].Attempts, n)
-		for i := range rest[:n] {
-			args = append(args, rest[i].Index)
+	for alike := range partsAlike(wanted, wantedAlike) {
+		args = append(args, alike[0].Start, alike[0].Holder, alike[0].Attempts, len(alike))
+		for i := range alike {
+			args = append(args, alike[i].Index)
 		}
-		rest = rest[n:]
 	}
 	reply, err := s.run(ctx, claimScript, id, args...).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, "claim items of", id, err)
 	}
-	if len(reply) < claimedFields {
-		return nil, fmt.Errorf("claim items of %s: what is stored of it can't be read", id)
-	}
 	requests := s.keyring.opener(id)
 	claims := make([]gather.Claim, 0, len(wanted))
-	grants := reply[claimedFields:]
+	grants := reply[min(3, len(reply)):]
 	for i := range wanted[:min(len(wanted), len(grants))] {
-		claim := gather.Claim{
-			Subtask:    wanted[i].Subtask,
+		fields, claimed := grants[i].([]any)
+		if !claimed {
+			continue
+		}
+		stored := text(fields[0])
+		request, unreadable := requests.open(wanted[i].Index, stored)
+		subtask := wanted[i].Subtask
+		subtask.Fetch = fetchOf(stored)
+		claims = append(claims, gather.Claim{
+			Subtask:    subtask,
 			Holder:     wanted[i].Holder,
 			Lane:       gather.Lane(text(reply[2])),
 			Run:        int(integer(reply[0])),
 			DeadlineIn: milliseconds(reply[1]),
-		}
-		var stored string
-		switch granted := grants[i].(type) {
-		case string:
-			stored = granted
-			claim.Attempts, claim.StartedMS, claim.Waited = 1, integer(reply[3]), milliseconds(reply[4])
-		case []any:
-			stored = text(granted[0])
-			claim.Attempts, claim.SinceFirst = int(integer(granted[1])), milliseconds(granted[2])
-			claim.StartedMS, claim.Waited = integer(granted[3]), milliseconds(granted[4])
-		default:
-			continue
-		}
-		claim.Fetch = fetchOf(stored)
-		claim.Request, claim.Unreadable = requests.open(claim.Index, stored)
-		claims = append(claims, claim)
+			Request:    request,
+			Unreadable: unreadable,
+			Attempts:   int(integer(fields[1])),
+			SinceFirst: milliseconds(fields[2]),
+			StartedMS:  integer(fields[3]),
+			Waited:     milliseconds(fields[4]),
+		})
 	}
 	return claims, nil
 }
 
-// alike is how many of the claims from the first on are wanted for different items in the same way.
-func alike(wanted []gather.Claim) int {
-	const most = 500 // CHUNK in prelude.lua
-	first, indexes := &wanted[0], make(map[int]bool, len(wanted))
-	for i := range wanted[:min(len(wanted), most)] {
-		w := &wanted[i]
-		if w.Start != first.Start || w.Holder != first.Holder || w.Attempts != first.Attempts || indexes[w.Index] {
-			return i
+// wantedAlike reports whether two claims are wanted in the same way.
+func wantedAlike(a, b *gather.Claim) bool {
+	return a.Start == b.Start && a.Holder == b.Holder && a.Attempts == b.Attempts
+}
+
+// partsAlike yields the parts of the list in which each is like the first.
+func partsAlike[T any](list []T, alike func(a, b *T) bool) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for len(list) > 0 {
+			n := 1
+			for n < len(list) && alike(&list[0], &list[n]) {
+				n++
+			}
+			if !yield(list[:n]) {
+				return
+			}
+			list = list[n:]
 		}
-		indexes[w.Index] = true
 	}
-	return min(len(wanted), most)
 }
 
 // Release ends the claim on an item that has no result: it waits for a worker
@@ -173,7 +174,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 		return &gather.Recorded{}, nil
 	}
 	recorded := &gather.Recorded{}
-	for _, part := range differentOfOneRun(results) {
+	for part := range partsAlike(results, func(a, b *gather.Result) bool { return a.Run == b.Run }) {
 		if err := s.record(ctx, id, part, recorded); err != nil {
 			return nil, err
 		}
@@ -181,42 +182,18 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 	return recorded, nil
 }
 
-// differentOfOneRun puts results together that one script can keep. Of two of one item the
-// first wins, so the other is left out.
-func differentOfOneRun(results []gather.Result) [][]*gather.Result {
-	type item struct{ run, index int }
-	var parts [][]*gather.Result
-	seen, part := make(map[item]bool, len(results)), make(map[int]int)
-	for i := range results {
-		result := &results[i]
-		this := item{result.Run, result.Index}
-		if seen[this] {
-			continue
-		}
-		seen[this] = true
-		at, known := part[result.Run]
-		if !known {
-			at = len(parts)
-			part[result.Run] = at
-			parts = append(parts, nil)
-		}
-		parts[at] = append(parts[at], result)
-	}
-	return parts
-}
-
-// record keeps results of different items and one run, and adds what came of it to recorded.
-func (s *Store) record(ctx context.Context, id string, results []*gather.Result, recorded *gather.Recorded) error {
+// record keeps results of one run, and adds what came of it to recorded.
+func (s *Store) record(ctx context.Context, id string, results []gather.Result, recorded *gather.Recorded) error {
 	letters := make([]byte, len(results))
 	args := make([]any, 0, 3+2*len(results))
 	args = append(args, s.workforce.Load().window(), results[0].Run, letters)
-	for i, result := range results {
-		line, err := result.Stored()
+	for i := range results {
+		line, err := results[i].Stored()
 		if err != nil {
-			return fmt.Errorf("record %s/%d: %w", id, result.Index, err)
+			return fmt.Errorf("record %s/%d: %w", id, results[i].Index, err)
 		}
-		letters[i] = result.Status[0]
-		args = append(args, result.Index, line)
+		letters[i] = results[i].Status[0]
+		args = append(args, results[i].Index, line)
 	}
 	reply, err := s.runWithAll(ctx, recordScript, id, args...).Slice()
 	if err != nil {

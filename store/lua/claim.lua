@@ -2,18 +2,18 @@
 -- one that is claimed only its holder can claim again: for the next attempt, or
 -- because the reply to the last claim was lost. So a task that is delivered twice
 -- sends its request once.
--- ARGV: slack in ms, then for different items (CHUNK at most) their start, holder, attempts known to the holder,
--- number, and indexes, and so on. A claim that is not ended after the item's timeout and the slack is taken for lost.
--- Returns { run, ms until the deadline, lane, ms from the creation to this call, ms that those claimed for
--- the first time have waited for a worker at most, as far as the first ones tell, then for each item nil, or its stored request where this is its first claim, or
--- { stored request, attempts, ms since the first attempt, ms from the creation to that, ms that it has waited or -1 if it was held } }.
+-- ARGV: slack in ms, then of items wanted in the same way their start, holder, attempts known to the holder, number,
+-- and indexes, and so on. A claim that is not ended after the item's timeout and the slack is taken for lost.
+-- Returns { run, ms until the deadline, lane, then for each item either nil or
+-- { stored request, attempts, ms since the first attempt, ms from the creation to that, ms that it has waited for a worker
+-- or -1 if it was held } }.
 local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created")
 local slack, now = tonumber(ARGV[1]), now_ms()
 if m[1] ~= "running" then
-  return { 0, 0, "", 0, 0 }
+  return { 0, 0, "" }
 end
 local retries = tonumber(m[2])
-local reply = { retries, tonumber(m[3]) + tonumber(m[4]) - now, m[5], now - m[6], 0 }
+local reply = { retries, tonumber(m[3]) + tonumber(m[4]) - now, m[5] }
 
 -- Most items of a call are alike, and writing numbers is what costs most here.
 local last, written
@@ -32,57 +32,41 @@ local function end_of(request)
   return ends_of[timeout]
 end
 
--- Which of the items, that nobody has claimed, waited before they were taken from there: those
--- that have no result, and are not still to be handed out.
-local function have_waited(indexes, stored)
-  local not_yet = {}
-  for _, index in ipairs(redis.call("LRANGE", todo, 0, -1)) do
-    not_yet[index] = true
-  end
-  local ended, waited = redis.call("HMGET", results, unpack(indexes)), {}
-  for n, index in ipairs(indexes) do
-    waited[n] = stored[n] and not ended[n] and not not_yet[index]
-  end
-  return waited
-end
-
--- Claims those of the items that wait, none of which was claimed before. Nearly always all of them do, or none,
--- which is told by how many this takes from there; to look them up first costs more than all else.
-local function claim_first(holder, indexes, stored)
-  local since = redis.call("ZSCORE", waiting, indexes[1])
+-- Since when each of the items waits that nobody has claimed: "-" where it doesn't. It takes them
+-- from there. Nearly always all of them wait, and since the same time, or none: this is told by the first of them and
+-- by how many this takes; to look each up first costs more than all else here.
+local function take_waiting(indexes, stored)
+  local since = redis.call("ZSCORE", waiting, indexes[1]) or int(now)
   local count = redis.call("ZREM", waiting, unpack(indexes))
-  local waited = count > 0 and count < #indexes and have_waited(indexes, stored)
-  local standing, fields, ends = standing_of(first_start(retries), 1, now, holder), {}, {}
-  for n, index in ipairs(indexes) do
-    local granted = stored[n] and (count == #indexes or waited and waited[n])
-    if granted then
-      fields[#fields + 1] = index
-      fields[#fields + 1] = standing
-      ends[#ends + 1] = end_of(stored[n])
-      ends[#ends + 1] = index
+  local waits, not_yet, ended = {}, {}, {}
+  if count > 0 and count < #indexes then -- those that wait have no result, and are not still to be handed out
+    ended = redis.call("HMGET", results, unpack(indexes))
+    for _, index in ipairs(redis.call("LRANGE", todo, 0, -1)) do
+      not_yet[index] = true
     end
-    reply[#reply + 1] = granted and stored[n]
   end
-  if #fields > 0 then
-    reply[5] = math.max(reply[5], since and now - tonumber(since) or 0)
-    redis.call("HSET", progress, unpack(fields))
-    redis.call("ZADD", claimed, unpack(ends))
+  for n, index in ipairs(indexes) do
+    local waited = count > 0 and stored[n] and not ended[n] and not not_yet[index]
+    waits[n] = (waited or count == #indexes) and since
   end
+  return waits
 end
 
 -- Claims those of the items that wait under that start, or that the holder has.
 local function claim(start, holder, known, indexes)
   local stored = redis.call("HMGET", requests, unpack(indexes))
   local standings = redis.call("HMGET", progress, unpack(indexes))
-  local claimed_before = false
+  local claimed_before = start ~= first_start(retries)
   for n = 1, #indexes do
     claimed_before = claimed_before or standings[n]
   end
-  if not claimed_before and start == first_start(retries) then
-    return claim_first(holder, indexes, stored)
+  local waits, held
+  if claimed_before then
+    waits = redis.call("ZMSCORE", waiting, unpack(indexes))
+    held = scores_of_rest(claimed, indexes, waits)
+  else
+    waits, held = take_waiting(indexes, stored), {}
   end
-  local waits = redis.call("ZMSCORE", waiting, unpack(indexes))
-  local held = scores_of_rest(claimed, indexes, waits)
   local taken, fields, ends = {}, {}, {}
   for n, index in ipairs(indexes) do
     local granted = false
@@ -106,16 +90,29 @@ local function claim(start, holder, known, indexes)
     reply[#reply + 1] = granted
   end
   if #taken > 0 then
-    redis.call("ZREM", waiting, unpack(taken))
+    if claimed_before then
+      redis.call("ZREM", waiting, unpack(taken))
+    end
     redis.call("HSET", progress, unpack(fields))
     redis.call("ZADD", claimed, unpack(ends))
   end
 end
 
+-- One item twice in a call is two claims, one after the other.
 local i = 2
 while i <= #ARGV do
-  local n = tonumber(ARGV[i + 3])
-  claim(tonumber(ARGV[i]), ARGV[i + 1], tonumber(ARGV[i + 2]), { unpack(ARGV, i + 4, i + 3 + n) })
-  i = i + 4 + n
+  local start, holder, known, last_place = tonumber(ARGV[i]), ARGV[i + 1], tonumber(ARGV[i + 2]), i + 3 + ARGV[i + 3]
+  local indexes, seen = {}, {}
+  for place = i + 4, last_place do
+    local index = ARGV[place]
+    if seen[index] or #indexes == CHUNK then
+      claim(start, holder, known, indexes)
+      indexes, seen = {}, {}
+    end
+    indexes[#indexes + 1] = index
+    seen[index] = true
+  end
+  claim(start, holder, known, indexes)
+  i = last_place + 1
 end
 return reply

@@ -1,8 +1,8 @@
 -- Keeps results; the first of an item wins. Hands out the next items, or ends the
 -- aggregation with its last result.
 -- KEYS: where a script may touch several slots, also the schedule and the index.
--- ARGV: most items in flight without a cap, run, then of different items a letter of each one's status, all in one,
--- and index and result line of each.
+-- ARGV: most items in flight without a cap, run, the first letters of the items' status, all in one, then
+-- index and result line of each.
 -- Returns { number of first results, the ending if this ended it else nil, lane, subtasks … }.
 local m = redis.call("HMGET", meta, "status", "retries", "total", "lane")
 if m[1] ~= "running" or ARGV[2] ~= m[2] then
@@ -12,13 +12,15 @@ local first, n = 0, #ARGV[3]
 local STATUS_OF = { s = "succeeded", f = "failed", c = "canceled" }
 
 -- Picks from the items those that are handed out, and so have no result. What is for
--- another is late. Those that no worker is at have been waiting, some since a claim was lost.
+-- another is late, and so is the second of two of one item. Those that no worker is at have been
+-- waiting, some since a claim was lost.
 local function pick(indexes, entries, lines)
-  local picked, waited = { {}, {}, {} }, {}
+  local picked, waited, seen = { {}, {}, {} }, {}, {}
   local standings = redis.call("HMGET", progress, unpack(indexes))
   local waits = redis.call("ZMSCORE", waiting, unpack(indexes))
   for i, index in ipairs(indexes) do
-    if standings[i] or waits[i] then
+    if (standings[i] or waits[i]) and not seen[index] then
+      seen[index] = true
       table.insert(picked[1], index)
       table.insert(picked[2], entries[i])
       table.insert(picked[3], index)
