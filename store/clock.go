@@ -14,6 +14,9 @@ const heardFor = 100 * time.Millisecond
 // clockReading is the time of Redis' clock, and when it was read, by our own.
 type clockReading struct{ redis, at time.Time }
 
+// now is the time of Redis' clock, as far as ours has gone at the same pace since.
+func (r *clockReading) now() time.Time { return r.redis.Add(time.Since(r.at)) }
+
 // now asks for the time of Redis' clock.
 func (s *Store) now(ctx context.Context) (time.Time, error) {
 	now, err := s.rdb.Time(ctx).Result()
@@ -32,7 +35,7 @@ var forever = time.UnixMilli(1 << 50)
 // ExpectCreation asks Redis at once what a Create that follows within a moment would ask
 // it first, and doesn't wait for the answer: it comes while the client's request is read.
 func (s *Store) ExpectCreation(ctx context.Context) {
-	if _, _, ok := s.heardLately(); !ok && !s.apart.Load() {
+	if s.heardLately() == nil && !s.apart.Load() {
 		s.askTime(ctx)
 	}
 }
@@ -47,8 +50,8 @@ func (s *Store) createBy(ctx context.Context, id string) (time.Time, error) {
 		return forever, unavailable(ctx, "create", id, s.rdb.Exists(ctx, metaKey(id)).Err())
 	}
 	atMost := commandTimeout(s.rdb) * 9 / 10
-	if last, since, ok := s.heardLately(); ok {
-		return last.redis.Add(since + atMost), nil
+	if last := s.heardLately(); last != nil {
+		return last.now().Add(atMost), nil
 	}
 	select {
 	case answer := <-s.askTime(ctx):
@@ -65,12 +68,13 @@ func (s *Store) askTime(ctx context.Context) <-chan singleflight.Result {
 	return s.asked.DoChan("", func() (any, error) { return s.now(ctx) })
 }
 
-// heardLately returns the last reading, unless it is too old to tell that Redis answers.
-func (s *Store) heardLately() (last *clockReading, since time.Duration, ok bool) {
-	if last = s.heard.Load(); last != nil {
-		since = time.Since(last.at)
+// heardLately returns the last reading, or nil if it is too old to tell that Redis answers.
+func (s *Store) heardLately() *clockReading {
+	last := s.heard.Load()
+	if last == nil || time.Since(last.at) >= heardFor {
+		return nil
 	}
-	return last, since, last != nil && since < heardFor
+	return last
 }
 
 // commandTimeout is how long the client waits for a reply.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"net"
 	"sync/atomic"
 	"testing"
 
@@ -15,6 +14,8 @@ import (
 
 // clockWatch holds up every question for the time of Redis' clock.
 type clockWatch struct {
+	passOn
+
 	questions atomic.Int32
 	asked     chan struct{} // gets a word at every question
 	answer    chan error    // is waited for then; an error is the answer
@@ -31,14 +32,6 @@ func newClockTest(t *testing.T) (*Store, *clockWatch) {
 	w := &clockWatch{asked: make(chan struct{}, 10), answer: make(chan error, 10)}
 	rdb.AddHook(w)
 	return s, w
-}
-
-func (w *clockWatch) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
-}
-
-func (w *clockWatch) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
 }
 
 func (w *clockWatch) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

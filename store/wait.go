@@ -37,7 +37,7 @@ func (s *Store) wait(ctx context.Context, id string, created bool, atMost time.D
 		select {
 		case <-v.ended:
 			s.leave(id, v)
-			if v.readings < wanted || v.told && !created {
+			if v.endedBy < wanted {
 				continue
 			}
 			switch {
@@ -94,7 +94,6 @@ type vigil struct {
 	reading bool                // one is under way
 	again   bool                // and another one is asked for
 	over    bool
-	told    bool // it ended with what a message said, which a retry may have undone since: for the creator alone
 
 	// readings counts those that have begun. Whoever comes is answered by one that
 	// begins afterwards: what an older one found may be over since, by a retry. That is
@@ -105,10 +104,12 @@ type vigil struct {
 	seen  *gather.Aggregation
 	// found is when a reading last found Redis.
 	found time.Time
-	// ended is closed with the outcome of the last reading.
-	ended chan struct{}
-	last  *readPart
-	err   error
+	// ended is closed with the outcome of the last reading, whose number is endedBy; 0 is a
+	// message of the end, which no reading has begun for: it is for the creator alone.
+	ended   chan struct{}
+	endedBy int
+	last    *readPart
+	err     error
 }
 
 // join has the caller be one of those who wait, and tells from which reading on it
@@ -177,8 +178,7 @@ func (s *Store) hinted(id string, v *vigil, news string) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
 	if last := answer(v.made, news); last != nil && !v.over {
-		v.told = true
-		s.end(id, v, last, nil)
+		s.end(id, v, 0, last, nil)
 		return
 	}
 	v.fresh = false
@@ -238,7 +238,7 @@ func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (agai
 	case errors.Is(err, gather.ErrUnavailable) && time.Since(v.found) < s.timing.Patience:
 		next = min(next, outagePause) // those who wait have time
 	case err != nil || last.Status.Finished():
-		s.end(id, v, last, err)
+		s.end(id, v, v.readings, last, err)
 		return false
 	case v.again:
 		return true
@@ -252,10 +252,10 @@ func (s *Store) endReading(id string, v *vigil, last *readPart, err error) (agai
 	return false
 }
 
-// end ends the vigil with its outcome. The caller holds the lock.
-func (s *Store) end(id string, v *vigil, last *readPart, err error) {
+// end ends the vigil with its outcome, and by which reading; 0 is a message. The caller holds the lock.
+func (s *Store) end(id string, v *vigil, by int, last *readPart, err error) {
 	s.drop(id, v)
-	v.last, v.err = last, err
+	v.endedBy, v.last, v.err = by, last, err
 	close(v.ended)
 }
 

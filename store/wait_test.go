@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +15,8 @@ import (
 // vigilTest is a store on an embedded Redis, whose readings by vigils a test can hold up.
 type vigilTest struct {
 	*testing.T
+	passOn
+
 	s *Store
 
 	mu       sync.Mutex
@@ -32,14 +33,6 @@ func newVigilTest(t *testing.T) *vigilTest {
 	t.Cleanup(v.s.Close)
 	rdb.AddHook(v)
 	return v
-}
-
-func (v *vigilTest) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
-}
-
-func (v *vigilTest) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
 }
 
 func (v *vigilTest) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
