@@ -61,10 +61,11 @@ func (s *Store) Begin(ctx context.Context, id string, room gather.Room) (*gather
 	return plan, nil
 }
 
-// How many fields begin.lua returns before the subtasks, and of each claim.
+// How many fields begin.lua returns before the subtasks, and of each claim, and claim.lua before the claims.
 const (
-	planFields  = 5
-	claimFields = 5
+	planFields    = 5
+	claimFields   = 5
+	claimedFields = 5
 )
 
 // Claim claims subtasks for one attempt each. Whoever holds a claim passes it for
@@ -77,10 +78,10 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 	}
 	args := make([]any, 0, 5+len(wanted))
 	args = append(args, s.timing.ClaimSlack.Milliseconds())
-	for alike := range partsAlike(wanted, wantedAlike) {
-		args = append(args, alike[0].Start, alike[0].Holder, alike[0].Attempts, len(alike))
-		for i := range alike {
-			args = append(args, alike[i].Index)
+	for part := range parts(wanted, claimedTogether) {
+		args = append(args, part[0].Start, part[0].Holder, part[0].Attempts, len(part))
+		for i := range part {
+			args = append(args, part[i].Index)
 		}
 	}
 	reply, err := s.run(ctx, claimScript, id, args...).Slice()
@@ -89,44 +90,46 @@ func (s *Store) Claim(ctx context.Context, id string, wanted []gather.Claim) ([]
 	}
 	requests := s.keyring.opener(id)
 	claims := make([]gather.Claim, 0, len(wanted))
-	grants := reply[min(3, len(reply)):]
+	grants := reply[min(claimedFields, len(reply)):]
 	for i := range wanted[:min(len(wanted), len(grants))] {
-		fields, claimed := grants[i].([]any)
-		if !claimed {
-			continue
-		}
-		stored := text(fields[0])
-		request, unreadable := requests.open(wanted[i].Index, stored)
-		subtask := wanted[i].Subtask
-		subtask.Fetch = fetchOf(stored)
-		claims = append(claims, gather.Claim{
-			Subtask:    subtask,
+		claim := gather.Claim{
+			Subtask:    wanted[i].Subtask,
 			Holder:     wanted[i].Holder,
 			Lane:       gather.Lane(text(reply[2])),
 			Run:        int(integer(reply[0])),
 			DeadlineIn: milliseconds(reply[1]),
-			Request:    request,
-			Unreadable: unreadable,
-			Attempts:   int(integer(fields[1])),
-			SinceFirst: milliseconds(fields[2]),
-			StartedMS:  integer(fields[3]),
-			Waited:     milliseconds(fields[4]),
-		})
+		}
+		var stored string
+		switch granted := grants[i].(type) {
+		case string:
+			stored = granted
+			claim.Attempts, claim.StartedMS, claim.Waited = 1, integer(reply[3]), milliseconds(reply[4])
+		case []any:
+			stored = text(granted[0])
+			claim.Attempts, claim.SinceFirst = int(integer(granted[1])), milliseconds(granted[2])
+			claim.StartedMS, claim.Waited = integer(granted[3]), milliseconds(granted[4])
+		default:
+			continue
+		}
+		claim.Fetch = fetchOf(stored)
+		claim.Request, claim.Unreadable = requests.open(claim.Index, stored)
+		claims = append(claims, claim)
 	}
 	return claims, nil
 }
 
-// wantedAlike reports whether two claims are wanted in the same way.
-func wantedAlike(a, b *gather.Claim) bool {
-	return a.Start == b.Start && a.Holder == b.Holder && a.Attempts == b.Attempts
+// claimedTogether reports whether b, which comes after a, goes with it: another item, wanted in the
+// same way. One item twice in a call is two claims, one after the other; ascending ones all differ.
+func claimedTogether(a, b *gather.Claim) bool {
+	return a.Start == b.Start && a.Holder == b.Holder && a.Attempts == b.Attempts && a.Index < b.Index
 }
 
-// partsAlike yields the parts of the list in which each is like the first.
-func partsAlike[T any](list []T, alike func(a, b *T) bool) iter.Seq[[]T] {
+// parts yields the parts of the list in which each one goes with the one before.
+func parts[T any](list []T, together func(a, b *T) bool) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		for len(list) > 0 {
 			n := 1
-			for n < len(list) && alike(&list[0], &list[n]) {
+			for n < len(list) && together(&list[n-1], &list[n]) {
 				n++
 			}
 			if !yield(list[:n]) {
@@ -174,7 +177,7 @@ func (s *Store) Record(ctx context.Context, id string, results []gather.Result) 
 		return &gather.Recorded{}, nil
 	}
 	recorded := &gather.Recorded{}
-	for part := range partsAlike(results, func(a, b *gather.Result) bool { return a.Run == b.Run }) {
+	for part := range parts(results, func(a, b *gather.Result) bool { return a.Run == b.Run }) {
 		if err := s.record(ctx, id, part, recorded); err != nil {
 			return nil, err
 		}

@@ -2,25 +2,25 @@
 -- one that is claimed only its holder can claim again: for the next attempt, or
 -- because the reply to the last claim was lost. So a task that is delivered twice
 -- sends its request once.
--- ARGV: slack in ms, then of items wanted in the same way their start, holder, attempts known to the holder, number,
+-- ARGV: slack in ms, then of different items wanted in the same way their start, holder, attempts known to the holder, number,
 -- and indexes, and so on. A claim that is not ended after the item's timeout and the slack is taken for lost.
--- Returns { run, ms until the deadline, lane, then for each item either nil or
--- { stored request, attempts, ms since the first attempt, ms from the creation to that, ms that it has waited for a worker
--- or -1 if it was held } }.
+-- Returns { run, ms until the deadline, lane, ms from the creation to this call, ms that those nobody has claimed before
+-- have waited for a worker at most, then for each item nil, or if nobody has claimed it before its stored request, else
+-- { stored request, attempts, ms since the first attempt, ms from the creation to that, ms that it has waited or -1 if it was held } }.
 local m = redis.call("HMGET", meta, "status", "retries", "accepted", "deadline", "lane", "created")
 local slack, now = tonumber(ARGV[1]), now_ms()
 if m[1] ~= "running" then
-  return { 0, 0, "" }
+  return { 0, 0, "", 0, 0 }
 end
 local retries = tonumber(m[2])
-local reply = { retries, tonumber(m[3]) + tonumber(m[4]) - now, m[5] }
+local reply = { retries, tonumber(m[3]) + tonumber(m[4]) - now, m[5], now - m[6], 0 }
 
 -- Most items of a call are alike, and writing numbers is what costs most here.
-local last, written
+local last_start, last_attempts, last_first, last_holder, written
 local function standing_of(start, attempts, first, holder)
-  local s = { start, attempts, first, holder }
-  if not last or s[1] ~= last[1] or s[2] ~= last[2] or s[3] ~= last[3] or s[4] ~= last[4] then
-    last, written = s, format_standing(start, attempts, first, holder)
+  if start ~= last_start or attempts ~= last_attempts or first ~= last_first or holder ~= last_holder then
+    last_start, last_attempts, last_first, last_holder = start, attempts, first, holder
+    written = format_standing(start, attempts, first, holder)
   end
   return written
 end
@@ -36,7 +36,7 @@ end
 -- from there. Nearly always all of them wait, and since the same time, or none: this is told by the first of them and
 -- by how many this takes; to look each up first costs more than all else here.
 local function take_waiting(indexes, stored)
-  local since = redis.call("ZSCORE", waiting, indexes[1]) or int(now)
+  local since = tonumber(redis.call("ZSCORE", waiting, indexes[1]) or now)
   local count = redis.call("ZREM", waiting, unpack(indexes))
   local waits, not_yet, ended = {}, {}, {}
   if count > 0 and count < #indexes then -- those that wait have no result, and are not still to be handed out
@@ -85,7 +85,11 @@ local function claim(start, holder, known, indexes)
       ends[#ends + 1] = end_of(stored[n])
       ends[#ends + 1] = index
       local waited = waits[n] and math.max(0, now - tonumber(waits[n])) or -1
-      granted = { stored[n], attempts, now - first, first - m[6], waited }
+      if claimed_before then
+        granted = { stored[n], attempts, now - first, first - m[6], waited }
+      else -- shorter, since nearly all are
+        granted, reply[5] = stored[n] or "", math.max(reply[5], waited)
+      end
     end
     reply[#reply + 1] = granted
   end
@@ -98,21 +102,12 @@ local function claim(start, holder, known, indexes)
   end
 end
 
--- One item twice in a call is two claims, one after the other.
 local i = 2
 while i <= #ARGV do
   local start, holder, known, last_place = tonumber(ARGV[i]), ARGV[i + 1], tonumber(ARGV[i + 2]), i + 3 + ARGV[i + 3]
-  local indexes, seen = {}, {}
-  for place = i + 4, last_place do
-    local index = ARGV[place]
-    if seen[index] or #indexes == CHUNK then
-      claim(start, holder, known, indexes)
-      indexes, seen = {}, {}
-    end
-    indexes[#indexes + 1] = index
-    seen[index] = true
+  for from = i + 4, last_place, CHUNK do
+    claim(start, holder, known, { unpack(ARGV, from, math.min(from + CHUNK - 1, last_place)) })
   end
-  claim(start, holder, known, indexes)
   i = last_place + 1
 end
 return reply
