@@ -307,7 +307,7 @@ func TestServer_fetchBatch_holdsItsOwnKind(t *testing.T) {
 		held := func() (bulk bool, small int) {
 			tr.server.intake.mu.Lock()
 			defer tr.server.intake.mu.Unlock()
-			return tr.server.intake.bulkHeld, tr.server.intake.smallHeld
+			return tr.server.intake.bulkHeld, tr.server.intake.queues["fetch-low"].held
 		}
 		tr.server.intake.bulkHeld = true
 		for after, want := range map[time.Duration]int{99 * time.Millisecond: 1, 101 * time.Millisecond: 0} {
@@ -543,16 +543,19 @@ func TestServer_fetchBatch_isDeliveredAgainWhereAWaitCannotBeKept(t *testing.T) 
 	})
 }
 
-func TestBySize(t *testing.T) {
-	sizes := func(of ...int) (parts []int) {
+func TestByCommand(t *testing.T) {
+	lengths := func(results []gather.Result) (lengths []int) {
+		for part := range byCommand(results) {
+			lengths = append(lengths, len(part))
+		}
+		return lengths
+	}
+	sizes := func(of ...int) []int {
 		var results []gather.Result
 		for _, size := range of {
 			results = append(results, gather.Result{BodyBase64: make([]byte, size)})
 		}
-		for part := range bySize(results) {
-			parts = append(parts, len(part))
-		}
-		return parts
+		return lengths(results)
 	}
 	for name, c := range map[string]struct{ got, want []int }{
 		"none":             {sizes(), nil},
@@ -561,6 +564,7 @@ func TestBySize(t *testing.T) {
 		"large ones":       {sizes(mostBytes, mostBytes, mostBytes), []int{1, 1, 1}},
 		"up to the bound":  {sizes(mostBytes/2, mostBytes/2, 1), []int{2, 1}},
 		"one among others": {sizes(1, mostBytes, 1), []int{1, 1, 1}},
+		"two runs":         {lengths([]gather.Result{{Run: 1}, {Run: 1}, {Run: 2}}), []int{2, 1}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s: parts of %v, want %v", name, c.got, c.want)

@@ -52,7 +52,8 @@ const mostHere = 16
 
 // room takes slots for what is fetched here of so many items, and returns how many. It
 // leaves the other workers their share, leaves enough slots for those that wait in the queues
-// of small aggregations already, and takes none for a large one, or where the worker stops.
+// of small aggregations already, and takes none where a batch of theirs was taken and waits, for a
+// large one, or where the worker stops.
 func (s *Server) room(items int) int {
 	if s.intake.isClosed() || gather.LaneOf(gather.PriorityDefault, items).Bulk() {
 		return 0
@@ -61,7 +62,11 @@ func (s *Server) room(items int) int {
 	if workers := int(s.watchdog.workers.Load()); workers > 0 {
 		share = max(share, (items+workers-1)/workers)
 	}
-	return s.slots.tryAcquireBeyond(s.intake.expectedSmall(), min(items, share))
+	others, held := s.intake.waitingSmall()
+	if held {
+		return 0
+	}
+	return s.slots.tryAcquireBeyond(others, min(items, share))
 }
 
 // begin moves the aggregation to running. It returns nil if there is nothing to run.

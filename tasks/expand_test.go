@@ -120,6 +120,20 @@ func TestExpand_leavesNoSlotBehind(t *testing.T) {
 	}
 }
 
+func TestExpand_takesNothingWhileASmallBatchWaits(t *testing.T) {
+	tr := newExpandTrial()
+	for _, q := range tr.server.intake.queues {
+		q.expected = 0
+	}
+	tr.server.intake.holdSmall("fetch-low")
+	if err := tr.expand(t.Context(), threeItems); err != nil {
+		t.Fatal(err)
+	}
+	if tr.begun[0].Items != 0 {
+		t.Errorf("began with %+v, want no room", tr.begun[0])
+	}
+}
+
 func TestExpand_takesNothingWhereTheWorkerStops(t *testing.T) {
 	tr := newExpandTrial()
 	tr.server.intake.close(t.Context())

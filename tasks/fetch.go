@@ -67,8 +67,8 @@ func (s *Server) fetch(ctx context.Context, queue string, task *asynq.Task) erro
 	defer leave()
 	if payload.Item.Batch > 0 {
 		if !isBulk(queue) {
-			s.intake.holdSmall()
-			ready = sync.OnceFunc(s.intake.smallReady)
+			s.intake.holdSmall(queue)
+			ready = sync.OnceFunc(func() { s.intake.smallReady(queue) })
 			defer ready()
 		}
 		return s.fetchBatch(ctx, id, payload.Item, ready)
@@ -287,20 +287,20 @@ func (s *Server) recordAll(id string, outcomes []outcome) ([]struct{}, error) {
 	}
 	ctx := withHeaders(context.Background(), outcomes[0].headers)
 	var failed error
-	for part := range bySize(results) {
+	for part := range byCommand(results) {
 		failed = errors.Join(failed, s.recordPart(ctx, id, part))
 	}
 	return make([]struct{}, len(results)), failed
 }
 
-// bySize yields the results in parts that one command can carry: at least one of
-// them, and no more than some mostBytes of bodies.
-func bySize(results []gather.Result) iter.Seq[[]gather.Result] {
+// byCommand yields the results in parts that one command can carry, so that each is tried again
+// alone: of one run, at least one of them, and no more than some mostBytes of bodies.
+func byCommand(results []gather.Result) iter.Seq[[]gather.Result] {
 	return func(yield func([]gather.Result) bool) {
 		first, bytes := 0, 0
 		for i := range results {
 			size := len(results[i].Body) + len(results[i].BodyBase64)
-			if i > first && bytes+size > mostBytes {
+			if i > first && (bytes+size > mostBytes || results[i].Run != results[first].Run) {
 				if !yield(results[first:i]) {
 					return
 				}

@@ -45,7 +45,6 @@ type intake struct {
 	queues    map[string]*intakeQueue
 	failed    bool // the last dequeue came to no answer
 	bulkHeld  bool // a batch of a bulk queue is still waiting for its slots
-	smallHeld int  // batches of other queues that are
 	lookedAt  time.Time
 	delayed   bool // tasks wait for their time, or may
 	checkedAt time.Time
@@ -72,6 +71,8 @@ type intakeQueue struct {
 	// doubted whether it may hold more since: the answer need not know of them.
 	heard   int
 	doubted bool
+	// held is how many batches of it still wait for their slots; of bulk queues bulkHeld tells.
+	held int
 	// taking tells that a round trip for its tasks is under way.
 	taking bool
 	// taken are answers that asynq has not asked for yet: tasks, or an error.
@@ -127,20 +128,33 @@ func (in *intake) bulkReady() {
 	in.signal()
 }
 
-// holdSmall keeps small aggregations' tasks from being taken while a batch of theirs waits for
-// its slots: those that wait already come first, and a task that has no slot yet holds a handler.
-func (in *intake) holdSmall() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.smallHeld++
-}
+// holdSmall keeps small aggregations' tasks of no higher priority from being taken while a batch
+// of the queue waits for its slots: it comes first, and a task that has no slot yet holds a handler.
+func (in *intake) holdSmall(queue string) { in.countHeld(queue, 1) }
 
 // smallReady ends what holdSmall began: the batch has its slots.
-func (in *intake) smallReady() {
-	in.mu.Lock()
-	in.smallHeld--
-	in.mu.Unlock()
+func (in *intake) smallReady(queue string) {
+	in.countHeld(queue, -1)
 	in.signal()
+}
+
+func (in *intake) countHeld(queue string, change int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if q := in.queues[queue]; q != nil {
+		q.held += change
+	}
+}
+
+// holds tells whether a batch of a small aggregation, whose queue weighs at least so much, waits
+// for its slots. The caller holds in.mu.
+func (in *intake) holds(weight int) bool {
+	for name, q := range in.queues {
+		if q.held > 0 && queueWeights[name] >= weight {
+			return true
+		}
+	}
+	return false
 }
 
 // close ends every hold for good, and takes no more tasks. It waits until asynq has
@@ -182,18 +196,17 @@ func (in *intake) holdsTasks() bool {
 	return in.holdsAny()
 }
 
-// expectedSmall is how many fetch tasks of small aggregations wait for slots, as far as is
-// known here.
-func (in *intake) expectedSmall() int {
+// waitingSmall is how many fetch tasks of small aggregations wait for slots in the queues, as far
+// as is known here, and whether a batch of theirs does that was taken.
+func (in *intake) waitingSmall() (expected int, held bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	n := 0
 	for name, q := range in.queues {
 		if isFetch(name) && !isBulk(name) {
-			n += q.expected
+			expected += q.expected
 		}
 	}
-	return n
+	return expected, in.holds(0)
 }
 
 // holdsAny is holdsTasks for who holds in.mu.
@@ -348,7 +361,7 @@ func (in *intake) ready(queue string, q *intakeQueue) bool {
 		return true
 	case q.expected == 0 || q.taking || in.isClosed():
 		return false
-	case isBulk(queue) && in.bulkHeld, isFetch(queue) && !isBulk(queue) && in.smallHeld > 0:
+	case isBulk(queue) && in.bulkHeld, isFetch(queue) && !isBulk(queue) && in.holds(queueWeights[queue]):
 		return false
 	case isFetch(queue):
 		return in.slots.free()
