@@ -46,6 +46,7 @@ type Store interface {
 	Read(ctx context.Context, id string) (*gather.Reading, error)
 	// Wait is Read once the aggregation has finished, or after so long, or once ctx ends or over is closed.
 	Wait(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error)
+	// WaitCreated is Wait for who has just created the aggregation, with Creation.Waits, and knows of no end yet.
 	WaitCreated(ctx context.Context, id string, atMost time.Duration, over <-chan struct{}) (*gather.Reading, error)
 	// Follow yields at once the state and the completions after a position, then
 	// whenever there is news, and an empty Progress where nothing came for 15 s. It

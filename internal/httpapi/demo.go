@@ -131,7 +131,7 @@ func (a *API) runDemo(ctx context.Context, in *aggregatedInput, concurrency int)
 	}
 	start := time.Now()
 	spec := a.demoSpec(ctx, in, concurrency)
-	agg, _, err := a.store.Create(ctx, &gather.Creation{Spec: spec})
+	agg, _, err := a.store.Create(ctx, &gather.Creation{Spec: spec, Waits: true})
 	if err != nil {
 		return nil, 0, err
 	}
