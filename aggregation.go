@@ -113,8 +113,8 @@ type Aggregation struct {
 	StartedAt  *Time  `json:"started_at,omitempty" doc:"When a worker took it up."`
 	FinishedAt *Time  `json:"finished_at,omitempty" doc:"When its last item ended."`
 	ExpiresAt  *Time  `json:"expires_at,omitempty" doc:"Until when it stays readable, once finished."`
-	// ElapsedMS is from acceptance to finish, or to now while it runs, in milliseconds.
-	ElapsedMS float64 `json:"elapsed_ms" doc:"Milliseconds from acceptance to finish, or to now."`
+	// ElapsedMS is from acceptance, or from the client's last retry, to finish, or to now while it runs, in milliseconds.
+	ElapsedMS float64 `json:"elapsed_ms" doc:"Milliseconds from acceptance, or from the last retry by the client, to finish, or to now."`
 	// Results are in input order, always; while it runs, of the items finished so far.
 	Results []Result `json:"results,omitempty" doc:"In input order; while it runs, the items finished so far."`
 
