@@ -307,7 +307,7 @@ func TestServer_fetchBatch_holdsItsOwnKind(t *testing.T) {
 		held := func() (bulk bool, small int) {
 			tr.server.intake.mu.Lock()
 			defer tr.server.intake.mu.Unlock()
-			return tr.server.intake.bulkHeld, tr.server.intake.queues["fetch-low"].held
+			return tr.server.intake.bulkHeld, tr.server.intake.smallHeld
 		}
 		tr.server.intake.bulkHeld = true
 		for after, want := range map[time.Duration]int{99 * time.Millisecond: 1, 101 * time.Millisecond: 0} {

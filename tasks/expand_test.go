@@ -125,7 +125,7 @@ func TestExpand_takesNothingWhileASmallBatchWaits(t *testing.T) {
 	for _, q := range tr.server.intake.queues {
 		q.expected = 0
 	}
-	tr.server.intake.holdSmall("fetch-low")
+	tr.server.intake.holdSmall()
 	if err := tr.expand(t.Context(), threeItems); err != nil {
 		t.Fatal(err)
 	}

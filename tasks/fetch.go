@@ -67,8 +67,8 @@ func (s *Server) fetch(ctx context.Context, queue string, task *asynq.Task) erro
 	defer leave()
 	if payload.Item.Batch > 0 {
 		if !isBulk(queue) {
-			s.intake.holdSmall(queue)
-			ready = sync.OnceFunc(func() { s.intake.smallReady(queue) })
+			s.intake.holdSmall()
+			ready = sync.OnceFunc(s.intake.smallReady)
 			defer ready()
 		}
 		return s.fetchBatch(ctx, id, payload.Item, ready)

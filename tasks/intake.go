@@ -45,6 +45,7 @@ type intake struct {
 	queues    map[string]*intakeQueue
 	failed    bool // the last dequeue came to no answer
 	bulkHeld  bool // a batch of a bulk queue is still waiting for its slots
+	smallHeld int  // batches of other queues that are
 	lookedAt  time.Time
 	delayed   bool // tasks wait for their time, or may
 	checkedAt time.Time
@@ -71,8 +72,6 @@ type intakeQueue struct {
 	// doubted whether it may hold more since: the answer need not know of them.
 	heard   int
 	doubted bool
-	// held is how many batches of it still wait for their slots; of bulk queues bulkHeld tells.
-	held int
 	// taking tells that a round trip for its tasks is under way.
 	taking bool
 	// taken are answers that asynq has not asked for yet: tasks, or an error.
@@ -128,33 +127,20 @@ func (in *intake) bulkReady() {
 	in.signal()
 }
 
-// holdSmall keeps small aggregations' tasks of no higher priority from being taken while a batch
-// of the queue waits for its slots: it comes first, and a task that has no slot yet holds a handler.
-func (in *intake) holdSmall(queue string) { in.countHeld(queue, 1) }
-
-// smallReady ends what holdSmall began: the batch has its slots.
-func (in *intake) smallReady(queue string) {
-	in.countHeld(queue, -1)
-	in.signal()
-}
-
-func (in *intake) countHeld(queue string, change int) {
+// holdSmall keeps small aggregations' tasks from being taken while a batch of theirs waits for
+// its slots: those that wait already come first, and a task that has no slot yet holds a handler.
+func (in *intake) holdSmall() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if q := in.queues[queue]; q != nil {
-		q.held += change
-	}
+	in.smallHeld++
 }
 
-// holds tells whether a batch of a small aggregation, whose queue weighs at least so much, waits
-// for its slots. The caller holds in.mu.
-func (in *intake) holds(weight int) bool {
-	for name, q := range in.queues {
-		if q.held > 0 && queueWeights[name] >= weight {
-			return true
-		}
-	}
-	return false
+// smallReady ends what holdSmall began: the batch has its slots.
+func (in *intake) smallReady() {
+	in.mu.Lock()
+	in.smallHeld--
+	in.mu.Unlock()
+	in.signal()
 }
 
 // close ends every hold for good, and takes no more tasks. It waits until asynq has
@@ -206,7 +192,7 @@ func (in *intake) waitingSmall() (expected int, held bool) {
 			expected += q.expected
 		}
 	}
-	return expected, in.holds(0)
+	return expected, in.smallHeld > 0
 }
 
 // holdsAny is holdsTasks for who holds in.mu.
@@ -361,7 +347,7 @@ func (in *intake) ready(queue string, q *intakeQueue) bool {
 		return true
 	case q.expected == 0 || q.taking || in.isClosed():
 		return false
-	case isBulk(queue) && in.bulkHeld, isFetch(queue) && !isBulk(queue) && in.holds(queueWeights[queue]):
+	case isBulk(queue) && in.bulkHeld, isFetch(queue) && !isBulk(queue) && in.smallHeld > 0:
 		return false
 	case isFetch(queue):
 		return in.slots.free()

@@ -206,7 +206,7 @@ func TestIntake_takesBatchesOneByOne(t *testing.T) {
 func TestIntake_takesNothingSmallWhileASmallBatchWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := settled(t, 8)
-		p.holdSmall("fetch-high")
+		p.holdSmall()
 		p.redis.put("fetch-high", 1)
 		p.expect("fetch-high", 1)
 		p.redis.put("aggregations", 1)
@@ -214,27 +214,9 @@ func TestIntake_takesNothingSmallWhileASmallBatchWaits(t *testing.T) {
 		if queue, took := p.next(); queue != "aggregations" || took != 0 {
 			t.Errorf("a task of %q after %v, want one that needs no slot", queue, took)
 		}
-		time.AfterFunc(aMoment, func() { p.smallReady("fetch-high") })
+		time.AfterFunc(aMoment, p.smallReady)
 		if queue, took := p.next(); queue != "fetch-high" || took != aMoment {
 			t.Errorf("a task of %q after %v, want one once the batch has its slots", queue, took)
-		}
-	})
-}
-
-func TestIntake_takesWhatIsMoreUrgentThanASmallBatchThatWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := settled(t, 8)
-		p.holdSmall("fetch-default")
-		for _, queue := range []string{"fetch-high", "fetch-low"} {
-			p.redis.put(queue, 1)
-			p.expect(queue, 1)
-		}
-		if queue, took := p.next(); queue != "fetch-high" || took != 0 {
-			t.Errorf("a task of %q after %v, want one of a higher priority at once", queue, took)
-		}
-		time.AfterFunc(aMoment, func() { p.smallReady("fetch-default") })
-		if queue, took := p.next(); queue != "fetch-low" || took != aMoment {
-			t.Errorf("a task of %q after %v, want one of a lower priority once the batch has its slots", queue, took)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -140,6 +141,14 @@ func (f *fixture) cancel(id string) *gather.Aggregation {
 	agg, err := f.store.Cancel(f.ctx, id)
 	f.check("cancel", err)
 	return agg
+}
+
+// cancelFleeting is cancel of one that may be gone before Cancel reads what it has ended.
+func (f *fixture) cancelFleeting(id string) {
+	f.Helper()
+	if _, err := f.store.Cancel(f.ctx, id); !errors.Is(err, gather.ErrNotFound) {
+		f.check("cancel", err)
+	}
 }
 
 func (f *fixture) retry(id string) *gather.Aggregation {

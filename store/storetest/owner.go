@@ -226,7 +226,7 @@ func (s suite) owner(t *testing.T) {
 		a.remove(deleted)
 		f.begin(ended)
 		f.record(ended, succeeded(0))
-		a.cancel(canceled)
+		a.cancelFleeting(canceled)
 		f.wantUnlisted("a")
 	})
 }
