@@ -22,7 +22,8 @@ type expandTrial struct {
 	begin func(room gather.Room) (*gather.Plan, error)
 }
 
-// newExpandTrial is a trial whose store gives all that there is room for to the worker.
+// newExpandTrial is a trial whose store gives all that there is room for to the worker, which knows of
+// nothing in the queues.
 func newExpandTrial() *expandTrial {
 	tr := &expandTrial{batchTrial: newBatchTrial(5)}
 	tr.begin = func(room gather.Room) (*gather.Plan, error) {
@@ -39,6 +40,9 @@ func newExpandTrial() *expandTrial {
 		return tr.begin(room)
 	}
 	tr.server.watchdog = &watchdog{woken: make(chan struct{}, 1)}
+	for _, q := range tr.server.intake.queues {
+		q.expected = 0
+	}
 	return tr
 }
 
@@ -72,9 +76,6 @@ func TestExpand_fetchesWhatThereIsRoomFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := newExpandTrial()
-				for _, q := range tr.server.intake.queues {
-					q.expected = 0
-				}
 				tr.server.slots = newSlots(c.slots)
 				tr.server.slots.tryAcquire(c.taken)
 				tr.server.watchdog.workers.Store(int64(c.workers))
@@ -107,9 +108,6 @@ func TestExpand_leavesNoSlotBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := newExpandTrial()
-			for _, q := range tr.server.intake.queues {
-				q.expected = 0
-			}
 			tr.begin = c.begin
 			err := guarded(func() error { return tr.expand(t.Context(), threeItems) })
 			if (err != nil) != c.fails {
@@ -122,9 +120,6 @@ func TestExpand_leavesNoSlotBehind(t *testing.T) {
 
 func TestExpand_takesNothingWhileASmallBatchWaits(t *testing.T) {
 	tr := newExpandTrial()
-	for _, q := range tr.server.intake.queues {
-		q.expected = 0
-	}
 	tr.server.intake.holdSmall()
 	if err := tr.expand(t.Context(), threeItems); err != nil {
 		t.Fatal(err)
@@ -153,9 +148,6 @@ func TestExpand_handsBackWhatIsAborted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := newExpandTrial()
-				for _, q := range tr.server.intake.queues {
-					q.expected = 0
-				}
 				tr.takes = func(int) time.Duration { return time.Hour }
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
