@@ -92,7 +92,6 @@ const (
 	CodeHTTPResponseTimeout     ErrorCode = "http_response_timeout"
 	CodeHTTPUpgradeFailed       ErrorCode = "http_upgrade_failed"
 	CodeHTTPProtocolError       ErrorCode = "http_protocol_error"
-	CodeProxyLoopDetected       ErrorCode = "proxy_loop_detected"
 	CodeProxyInternalError      ErrorCode = "proxy_internal_error"
 	CodeProxyConfigurationError ErrorCode = "proxy_configuration_error"
 )

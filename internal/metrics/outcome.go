@@ -15,7 +15,7 @@ var outcomes = map[string][]gather.ErrorCode{
 	"response": {
 		gather.CodeHTTPResponseIncomplete, gather.CodeHTTPHeaderSectionSize, gather.CodeHTTPTrailerSectionSize,
 		gather.CodeHTTPTransferCoding, gather.CodeHTTPContentCoding, gather.CodeHTTPUpgradeFailed,
-		gather.CodeHTTPProtocolError, gather.CodeProxyLoopDetected,
+		gather.CodeHTTPProtocolError,
 	},
 	"canceled": {gather.CodeCanceled, gather.CodeDeadlineExceeded},
 	"internal": {gather.CodeProxyInternalError, gather.CodeProxyConfigurationError, gather.CodeWorkerLost},
