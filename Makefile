@@ -93,7 +93,7 @@ fuzz: ## Fuzz every target, or those that FUZZ matches, for FUZZTIME (default 20
 	scripts/fuzz.sh $(or $(FUZZTIME),20s) "$(FUZZ)"
 
 .PHONY: bench
-bench: redis-server ## Measure beside the limit and raw asynq; BENCH holds flags, such as BENCH='-rows 1000x -runs 10' or BENCH=-h.
+bench: redis-server ## Measure beside the limit and raw asynq; BENCH holds flags, such as BENCH='-rows 1000x0' or BENCH=-h.
 	@mkdir -p $(BIN)
 	@go build -o $(BIN)/bench ./bench
 	@$(BIN)/bench $(BENCH)

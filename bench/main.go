@@ -14,12 +14,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 )
 
@@ -42,7 +44,10 @@ func main() {
 		}
 	}
 	o, err := parseOptions(os.Args[1:], os.Stderr)
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -54,7 +59,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	pattern := flags.String("rows", "", "run only the rows whose name matches this regular expression")
+	pattern := flags.String("rows", "", "run only the row of this name, or those whose names match this regular expression")
 	flags.IntVar(&o.runs, "runs", 5, "counted runs of each row, at least 1; fewer than 5 are for a quick look only")
 	flags.StringVar(&o.write, "write", "", "write the rows to this Markdown file, and a plot beside it")
 	flags.BoolVar(&o.keepGoing, "keep-going", false, "go on with the next row when one fails")
@@ -71,7 +76,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 	var err error
-	if o.rows, err = regexp.Compile(*pattern); err == nil && o.runs < 1 {
+	if o.rows, err = rowsNamed(*pattern); err == nil && o.runs < 1 {
 		err = fmt.Errorf("-runs %d must be at least 1", o.runs)
 	}
 	if err == nil && flags.NArg() > 0 {
@@ -81,6 +86,15 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		_, _ = fmt.Fprintln(stderr, "bench:", err)
 	}
 	return &o, err
+}
+
+// rowsNamed matches the row of this name, where there is one, else all whose names the
+// regular expression matches.
+func rowsNamed(pattern string) (*regexp.Regexp, error) {
+	if slices.ContainsFunc(allRows(), func(r row) bool { return r.name == pattern }) {
+		pattern = "^" + regexp.QuoteMeta(pattern) + "$"
+	}
+	return regexp.Compile(pattern)
 }
 
 func exitCode(err error) int {
