@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
 	"time"
 
@@ -44,7 +43,7 @@ func (a *attempt) send(ctx context.Context, h *hop, left int) (*hop, *gather.Res
 		}
 		t.leave()
 	}()
-	resp, err := a.client.transport.RoundTrip(h.request(httptrace.WithClientTrace(ctx, &t.hooks)))
+	resp, err := a.client.roundTrip(ctx, h, t)
 	if err != nil {
 		return nil, a.fail(ctx, err, h, t)
 	}

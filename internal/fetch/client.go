@@ -51,7 +51,8 @@ type Options struct {
 // connections.
 type Client struct {
 	guard     *guard
-	transport *http.Transport
+	cleartext *cleartext      // what most requests go through
+	transport *http.Transport // what the others do
 	maxBody   int64
 	userAgent string
 	observer  func(Observation)
@@ -78,11 +79,17 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	g := newGuard(allow)
-	return &Client{guard: g, transport: newTransport(g, o.Concurrency), maxBody: o.MaxBody, userAgent: o.UserAgent, observer: o.Observe, traceparent: o.Traceparent}, nil
+	return &Client{
+		guard: g, cleartext: newCleartext(g, o.Concurrency), transport: newTransport(g, o.Concurrency),
+		maxBody: o.MaxBody, userAgent: o.UserAgent, observer: o.Observe, traceparent: o.Traceparent,
+	}, nil
 }
 
 // Close closes the connections that are idle. Fetches that are under way go on.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.cleartext.idle.close()
+	c.transport.CloseIdleConnections()
+}
 
 // Fetch makes one attempt at r, redirects included, within r's timeout for one
 // attempt, and returns what came of it, never nil. When ctx ends first, the
@@ -103,7 +110,15 @@ func (c *Client) Fetch(ctx context.Context, r *gather.Request) *gather.Response 
 	defer cancel()
 	a := &attempt{client: c, request: r, callerErr: ctx.Err, stop: cancel, peer: PeerNone}
 	begun := time.Now()
-	response := a.run(withDialDeadline(timed), h)
+	response := a.run(timed, h)
 	a.observe(response, time.Since(begun))
 	return response
+}
+
+// roundTrip sends one hop.
+func (c *Client) roundTrip(ctx context.Context, h *hop, t *trace) (*http.Response, error) {
+	if c.cleartext.takes(h) {
+		return c.cleartext.roundTrip(ctx, h, t)
+	}
+	return c.transport.RoundTrip(h.request(withDialDeadline(t.follow(ctx))))
 }

@@ -122,29 +122,31 @@ func TestClient_Fetch_usesHTTP2(t *testing.T) {
 }
 
 func TestClient_Fetch_keepsConnections(t *testing.T) {
-	var conns atomic.Int32
-	srv := unstarted(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" {
-			http.Redirect(w, r, "/end", http.StatusFound)
-			return
+	for _, method := range ways {
+		var conns atomic.Int32
+		srv := unstarted(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/" {
+				http.Redirect(w, r, "/end", http.StatusFound)
+				return
+			}
+			_, _ = io.WriteString(w, strings.Repeat("x", 10_000))
+		})
+		srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				conns.Add(1)
+			}
 		}
-		_, _ = io.WriteString(w, strings.Repeat("x", 10_000))
-	})
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			conns.Add(1)
+		srv.Start()
+		c := localClient(t)
+		for range 5 {
+			wantOK(t, c.Fetch(t.Context(), by(method, get(srv.URL))), strings.Repeat("x", 10_000))
 		}
-	}
-	srv.Start()
-	c := localClient(t)
-	for range 5 {
-		wantOK(t, c.Fetch(t.Context(), get(srv.URL)), strings.Repeat("x", 10_000))
-	}
-	for range 5 {
-		wantOK(t, c.Fetch(t.Context(), &gather.Request{URL: srv.URL}), strings.Repeat("x", 10_000))
-	}
-	if n := conns.Load(); n != 1 {
-		t.Errorf("15 requests took %d connections, want 1", n)
+		for range 5 {
+			wantOK(t, c.Fetch(t.Context(), &gather.Request{URL: srv.URL, Method: method}), strings.Repeat("x", 10_000))
+		}
+		if n := conns.Load(); n != 1 {
+			t.Errorf("%s: 15 requests took %d connections, want 1", method, n)
+		}
 	}
 }
 
@@ -153,7 +155,9 @@ func TestClient_Fetch_ignoresProxyOfEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	t.Setenv("http_proxy", proxy.URL)
 	c := newClient(t, Options{AllowNet: []string{strings.TrimPrefix(proxy.URL, "http://")}})
-	wantError(t, c.Fetch(t.Context(), get("http://10.0.0.7")), gather.CodeDestinationIPProhibited, "10.0.0.7")
+	for _, method := range ways {
+		wantError(t, c.Fetch(t.Context(), by(method, get("http://10.0.0.7"))), gather.CodeDestinationIPProhibited, "10.0.0.7")
+	}
 	if c.transport.Proxy != nil {
 		t.Error("the transport has a proxy")
 	}
@@ -167,12 +171,14 @@ func TestClient_Fetch_leavesCodingsThatTheClientAskedFor(t *testing.T) {
 		_ = zw.Close()
 	})
 	c := localClient(t)
-	wantOK(t, c.Fetch(t.Context(), get(srv.URL)), "hello")
-	for header, value := range map[string]string{"Accept-Encoding": "gzip", "range": "bytes=0-"} {
-		r := get(srv.URL)
-		r.Headers[header] = value
-		if resp := c.Fetch(t.Context(), r); resp.Error != nil || !strings.HasPrefix(string(resp.Body), "\x1f\x8b") {
-			t.Errorf("%s: response = %+v, want the bytes as sent", header, resp)
+	for _, method := range ways {
+		wantOK(t, c.Fetch(t.Context(), by(method, get(srv.URL))), "hello")
+		for header, value := range map[string]string{"Accept-Encoding": "gzip", "range": "bytes=0-"} {
+			r := by(method, get(srv.URL))
+			r.Headers[header] = value
+			if resp := c.Fetch(t.Context(), r); resp.Error != nil || !strings.HasPrefix(string(resp.Body), "\x1f\x8b") {
+				t.Errorf("%s, %s: response = %+v, want the bytes as sent", method, header, resp)
+			}
 		}
 	}
 }
@@ -211,28 +217,30 @@ func TestClient_Fetch_keepsWhatTheServerSaid(t *testing.T) {
 }
 
 func TestClient_Fetch_endsWithItsCaller(t *testing.T) {
-	arrived := make(chan struct{}, 1)
+	arrived, closed := make(chan struct{}, 1), make(chan struct{})
 	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost { // the other case is cut off in its body
+		if r.URL.Path == "/body" { // the other case is cut off before it
 			w.WriteHeader(http.StatusOK)
 			_ = http.NewResponseController(w).Flush()
 		}
 		arrived <- struct{}{}
 		<-r.Context().Done()
+		closed <- struct{}{}
 	})
 	c := localClient(t)
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			<-arrived
-			cancel()
-		}()
-		r := get(srv.URL)
-		r.Method = method
-		resp := c.Fetch(ctx, r)
-		wantError(t, resp, gather.CodeCanceled, "canceled")
-		if resp.NotSent {
-			t.Errorf("%s: NotSent = true, but the server has the request", method)
+	for _, path := range []string{"/head", "/body"} {
+		for _, method := range append(ways[:], http.MethodPost) {
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				<-arrived
+				cancel()
+			}()
+			resp := c.Fetch(ctx, by(method, plain(srv.URL+path)))
+			wantError(t, resp, gather.CodeCanceled, "canceled")
+			if resp.NotSent {
+				t.Errorf("%s: NotSent = true, but the server has the request", method)
+			}
+			<-closed
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
@@ -245,15 +253,29 @@ func TestClient_Fetch_endsWithItsCaller(t *testing.T) {
 }
 
 func BenchmarkClient_Fetch(b *testing.B) {
-	srv := serve(b, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"a":1}`) })
-	c := localClient(b)
-	r := &gather.Request{URL: srv.URL}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if resp := c.Fetch(b.Context(), r); resp.Error != nil {
-				b.Fatalf("%+v", resp.Error)
-			}
+	text := packed(b, 100)
+	srv := serve(b, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/gzip" {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, text)
+			return
 		}
+		_, _ = io.WriteString(w, `{"a":1}`)
 	})
+	for _, path := range []string{"/plain", "/gzip"} {
+		for _, method := range ways {
+			b.Run(method+path, func(b *testing.B) {
+				c := localClient(b)
+				r := &gather.Request{URL: srv.URL + path, Method: method}
+				b.ReportAllocs()
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						if resp := c.Fetch(b.Context(), r); resp.Error != nil {
+							b.Fatalf("%+v", resp.Error)
+						}
+					}
+				})
+			})
+		}
+	}
 }

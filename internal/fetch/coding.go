@@ -14,7 +14,7 @@ import (
 var packings = []string{"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"}
 
 // getsUnasked reports whether a response is packed in a way that nobody asked for.
-// net/http asks for gzip alone, and unpacks it. Where the request says itself what it
+// Gzip alone is asked for, and unpacked, by net/http or here. Where the request says itself what it
 // accepts, or wants a part of what may be stored packed, it gets the bytes as they are.
 func (h *hop) getsUnasked(resp *http.Response) bool {
 	if h.header.Get("Accept-Encoding") != "" || h.header.Get("Range") != "" {

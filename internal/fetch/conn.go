@@ -17,7 +17,7 @@ const (
 var errUnasked = fmt.Errorf("the server goes on sending although nobody asks: %w", net.ErrClosed)
 
 // conn closes a connection over which a server goes on sending when nobody asks.
-// net/http sees to that over HTTP/1. Over HTTP/2 it would read, and answer, whatever
+// Over HTTP/1 net/http sees to that, and idleConns.sweep. Over HTTP/2 net/http would read, and answer, whatever
 // frames come until the connection has been idle for its time, on a whole processor
 // if need be.
 type conn struct {

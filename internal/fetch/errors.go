@@ -98,7 +98,8 @@ func (w where) connecting(err error) *fault {
 func (w where) answering(err error) *fault {
 	var reset streamError
 	switch text := err.Error(); {
-	case strings.Contains(text, "server response headers exceeded"), // HTTP/1
+	case errors.Is(err, errLargeHeaders),
+		strings.Contains(text, "server response headers exceeded"),         // HTTP/1
 		strings.Contains(text, "header list larger than advertised limit"), // HTTP/2
 		strings.Contains(text, "header list too large"):                    // HTTP/2, interim responses
 		return w.permanent(gather.CodeHTTPHeaderSectionSize, "the headers of the answer are over %d KiB", maxHeaderBytes>>10)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,27 +35,34 @@ type failing struct {
 func TestClient_Fetch_explains(t *testing.T) {
 	for _, table := range []map[string]failing{connectFailures, tlsFailures, answerFailures, bodyFailures} {
 		for name, want := range table {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				c, url := want.arrange(t)
-				r := get(url)
-				maps.Copy(r.Headers, want.headers)
-				if want.timeout {
-					r.Timeout = gather.After(short)
-				}
-				resp := c.Fetch(t.Context(), r)
-				wantError(t, resp, want.code, want.message)
-				if resp.NotSent != want.notSent || resp.Permanent != want.permanent {
-					t.Errorf("NotSent, Permanent = %v, %v, want %v, %v", resp.NotSent, resp.Permanent, want.notSent, want.permanent)
-				}
-				if resp.HTTPStatus != want.status || string(resp.Body) != want.body {
-					t.Errorf("status, body = %d, %q, want %d, %q", resp.HTTPStatus, resp.Body, want.status, want.body)
-				}
-				if want.status != 0 && resp.ContentType != "text/x-test" {
-					t.Errorf("content type = %q, want it kept", resp.ContentType)
-				}
-			})
+			for _, method := range ways {
+				t.Run(name+"/"+method, func(t *testing.T) {
+					t.Parallel()
+					want.check(t, method)
+				})
+			}
 		}
+	}
+}
+
+func (want failing) check(t *testing.T, method string) {
+	c, url := want.arrange(t)
+	r := get(url)
+	r.Method = method
+	maps.Copy(r.Headers, want.headers)
+	if want.timeout {
+		r.Timeout = gather.After(short)
+	}
+	resp := c.Fetch(t.Context(), r)
+	wantError(t, resp, want.code, want.message)
+	if resp.NotSent != want.notSent || resp.Permanent != want.permanent {
+		t.Errorf("NotSent, Permanent = %v, %v, want %v, %v", resp.NotSent, resp.Permanent, want.notSent, want.permanent)
+	}
+	if resp.HTTPStatus != want.status || string(resp.Body) != want.body {
+		t.Errorf("status, body = %d, %q, want %d, %q", resp.HTTPStatus, resp.Body, want.status, want.body)
+	}
+	if want.status != 0 && resp.ContentType != "text/x-test" {
+		t.Errorf("content type = %q, want it kept", resp.ContentType)
 	}
 }
 
@@ -113,6 +121,8 @@ var connectFailures = map[string]failing{
 	"a port out of range": {arrange: badRequest("http://a.example:65536"), permanent: true,
 		code: gather.CodeHTTPRequestError, message: "1 to 65535", notSent: true},
 	"a header that can't be sent": {arrange: badRequest("http://192.0.2.1"), headers: map[string]string{"s3cret header": "s3cret"}, permanent: true,
+		code: gather.CodeHTTPRequestError, message: "can't be sent as it is", notSent: true},
+	"a header whose value can't be sent": {arrange: badRequest("http://192.0.2.1"), headers: map[string]string{"X-Api-Key": "s3cret\r\nX-Other: y"}, permanent: true,
 		code: gather.CodeHTTPRequestError, message: "can't be sent as it is", notSent: true},
 	"a host that can't be one": {arrange: badRequest("http://192.0.2.1"), headers: map[string]string{"host": "a.example/s3cret"}, permanent: true,
 		code: gather.CodeHTTPRequestError, message: "Host header", notSent: true},
@@ -288,6 +298,27 @@ func TestWhere_classify(t *testing.T) {
 		f := w.classify(c.err)
 		if f.code != c.code || !strings.Contains(f.message, "a.example") || strings.Contains(f.message, "s3cret") {
 			t.Errorf("%v in phase %d = %+v, want %s", c.err, c.phase, f, c.code)
+		}
+	}
+}
+
+// TestErrorCodes_documented keeps docs/fetching.md complete.
+func TestErrorCodes_documented(t *testing.T) {
+	source, err := os.ReadFile("../../result.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/fetching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := regexp.MustCompile(`ErrorCode = "(\w+)"`).FindAllSubmatch(source, -1)
+	if len(codes) == 0 {
+		t.Fatal("result.go has no codes")
+	}
+	for _, code := range codes {
+		if !strings.Contains(string(page), "\n| `"+string(code[1])+"` |") {
+			t.Errorf("docs/fetching.md does not tell of %s", code[1])
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -33,7 +34,9 @@ func FuzzClient_Fetch_URL(f *testing.F) {
 	c := newClient(f, Options{}).resolve(f, names)
 	w := c.watch()
 	f.Fuzz(func(t *testing.T, target string) {
-		c.Fetch(t.Context(), plain(target))
+		for _, method := range ways {
+			c.Fetch(t.Context(), by(method, plain(target)))
+		}
 		for _, dialed := range w.addresses() {
 			ip := netip.MustParseAddrPort(dialed).Addr().Unmap()
 			if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Is6() && ip.As16()[0]>>5 != 1 {
@@ -98,7 +101,7 @@ const fuzzLimit = 4 << 10
 // writes, in memory, once a request comes.
 func pipedClient(tb testing.TB, answer func(w io.Writer)) *Client {
 	c := newClient(tb, Options{MaxBody: fuzzLimit})
-	c.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+	dial := func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
 		go func() {
 			defer func() { _ = far.Close() }()
@@ -106,12 +109,14 @@ func pipedClient(tb testing.TB, answer func(w io.Writer)) *Client {
 				answer(far)
 			}
 		}()
-		return near, nil
+		return &conn{Conn: near}, nil
 	}
+	c.cleartext.dial, c.transport.DialContext = dial, dial
 	return c
 }
 
-// FuzzClient_Fetch_answer has a server answer with anything.
+// FuzzClient_Fetch_answer has a server answer with anything, which is the same to whoever
+// reads it.
 func FuzzClient_Fetch_answer(f *testing.F) {
 	for _, answer := range []string{
 		"", "220 ready\r\n", "HTTP/1.1 200 OK\r\n\r\n{}", "HTTP/1.1 000 \r\n\r\n", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
@@ -127,21 +132,25 @@ func FuzzClient_Fetch_answer(f *testing.F) {
 	c := pipedClient(f, func(w io.Writer) { _, _ = w.Write(answer) })
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		answer = sent
-		resp := c.Fetch(t.Context(), get("http://a.example"))
-		c.Close()
-		wantSound(t, resp)
+		var responses []*gather.Response
+		for _, method := range ways {
+			resp := c.Fetch(t.Context(), by(method, get("http://a.example")))
+			wantSound(t, resp)
+			resp.RetryAfter = 0 // may be told as a time, from which it is now a little less
+			responses = append(responses, resp)
+		}
+		if !reflect.DeepEqual(responses[0], responses[1]) {
+			t.Fatalf("%+v (%+v) over cleartext, %+v (%+v) by net/http", responses[0], responses[0].Error, responses[1], responses[1].Error)
+		}
 	})
 }
 
 // FuzzClient_Fetch_coding has a server send a valid answer in any content coding, and
 // compares gzip with what it stands for.
 func FuzzClient_Fetch_coding(f *testing.F) {
-	var packed bytes.Buffer
-	zw := gzip.NewWriter(&packed)
-	_, _ = zw.Write(make([]byte, 2*fuzzLimit))
-	_ = zw.Close()
+	zeros := []byte(packed(f, 2*fuzzLimit))
 	for _, coding := range []string{"", "gzip", "GZIP", "x-gzip", "gzip, gzip", "br", "zstd", "deflate,identity", "identity", "utf-8", "aws-chunked", ",", "g\tzip"} {
-		f.Add(coding, packed.Bytes())
+		f.Add(coding, zeros)
 		f.Add(coding, []byte("hello"))
 	}
 	var coding string
@@ -156,17 +165,33 @@ func FuzzClient_Fetch_coding(f *testing.F) {
 		if coding, body = strings.Trim(codingSent, " \t"), bodySent; strings.ContainsFunc(coding, func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Skip("an answer that is not valid")
 		}
-		resp := c.Fetch(t.Context(), get("http://a.example"))
-		c.Close()
-		wantSound(t, resp)
 		want := bodySent
 		if strings.EqualFold(coding, "gzip") {
 			want = unpack(bodySent)
 		}
-		if want = want[:min(len(want), fuzzLimit)]; !bytes.Equal(resp.Body, want) {
-			t.Fatalf("%q: %d bytes, want %d; error %+v", coding, len(resp.Body), len(want), resp.Error)
+		want = want[:min(len(want), fuzzLimit)]
+		for _, method := range ways {
+			resp := c.Fetch(t.Context(), by(method, get("http://a.example")))
+			wantSound(t, resp)
+			if !bytes.Equal(resp.Body, want) {
+				t.Fatalf("%s, %q: %d bytes, want %d; error %+v", method, coding, len(resp.Body), len(want), resp.Error)
+			}
 		}
 	})
+}
+
+// packed is so many zeros as gzip.
+func packed(tb testing.TB, size int) string {
+	tb.Helper()
+	var b strings.Builder
+	zw := gzip.NewWriter(&b)
+	if _, err := zw.Write(make([]byte, size)); err != nil {
+		tb.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return b.String()
 }
 
 // unpack is as much of gzip as can be read.

@@ -113,11 +113,13 @@ func TestClient_Fetch_opensWhatAllowNetNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, Options{AllowNet: strings.Split(want.allow, ",")}).resolve(t, names)
 			for i, host := range all {
-				resp := c.Fetch(t.Context(), get("http://"+host))
-				if strings.Contains(" "+want.opens+" ", " "+string(rune('0'+i))+" ") {
-					wantOK(t, resp, "ok")
-				} else {
-					wantError(t, resp, gather.CodeDestinationIPProhibited, "--allow-net")
+				for _, method := range ways {
+					resp := c.Fetch(t.Context(), by(method, get("http://"+host)))
+					if strings.Contains(" "+want.opens+" ", " "+string(rune('0'+i))+" ") {
+						wantOK(t, resp, "ok")
+					} else {
+						wantError(t, resp, gather.CodeDestinationIPProhibited, "--allow-net")
+					}
 				}
 			}
 		})
@@ -159,10 +161,12 @@ func TestClient_Fetch_endsItsDials(t *testing.T) {
 		left <- time.Until(deadline)
 		return syscall.EINVAL
 	})(t)
-	r := get(url)
-	r.Timeout = gather.After(dialTimeout / 2)
-	c.Fetch(t.Context(), r)
-	if got := <-left; got > dialTimeout/2 {
-		t.Errorf("the dial may go on for %v, with %v for the attempt", got, dialTimeout/2)
+	for _, method := range ways {
+		r := by(method, get(url))
+		r.Timeout = gather.After(dialTimeout / 2)
+		c.Fetch(t.Context(), r)
+		if got := <-left; got > dialTimeout/2 {
+			t.Errorf("%s: the dial may go on for %v, with %v for the attempt", method, got, dialTimeout/2)
+		}
 	}
 }

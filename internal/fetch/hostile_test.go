@@ -22,33 +22,38 @@ const mostGrowth = 24 << 20
 func TestClient_Fetch_withstands(t *testing.T) {
 	ca := hostile.NewCA(t)
 	for _, u := range hostile.Upstreams() {
-		t.Run(u.Name, func(t *testing.T) {
-			c := localClient(t).trust(ca.Certificate)
-			r := plain(u.Start(t, ca))
-			if u.Want.Lasts {
-				r.Timeout = gather.After(short)
-			}
-			var resp *gather.Response
-			var line []byte
-			growth := heapGrowth(func() {
-				resp = c.Fetch(t.Context(), r)
-				line = lineOf(t, resp)
-			})
-			if got := outcomeOf(resp, u.Want.Lasts); got != u.Want {
-				t.Errorf("outcome = %+v, want %+v", got, u.Want)
-			}
-			if growth > mostGrowth {
-				t.Errorf("the heap grew by %d KiB, want at most %d", growth>>10, mostGrowth>>10)
-			}
-			if !json.Valid(line) || !utf8.Valid(line) || strings.ContainsAny(string(line), "\x00\r\n") {
-				t.Errorf("the result is no line of JSON: %.200q", line)
-			}
-			if resp.Error != nil && strings.Contains(resp.Error.Message, hostile.Marker) {
-				t.Errorf("the message repeats the upstream's words: %s", resp.Error.Message)
-			}
-			t.Logf("the heap grew by %d KiB", growth>>10)
-		})
+		for _, method := range ways {
+			t.Run(u.Name+"/"+method, func(t *testing.T) { withstand(t, u, ca, method) })
+		}
 	}
+}
+
+func withstand(t *testing.T, u hostile.Upstream, ca *hostile.CA, method string) {
+	c := localClient(t).trust(ca.Certificate)
+	r := plain(u.Start(t, ca))
+	r.Method = method
+	if u.Want.Lasts {
+		r.Timeout = gather.After(short)
+	}
+	var resp *gather.Response
+	var line []byte
+	growth := heapGrowth(func() {
+		resp = c.Fetch(t.Context(), r)
+		line = lineOf(t, resp)
+	})
+	if got := outcomeOf(resp, u.Want.Lasts); got != u.Want {
+		t.Errorf("outcome = %+v, want %+v", got, u.Want)
+	}
+	if growth > mostGrowth {
+		t.Errorf("the heap grew by %d KiB, want at most %d", growth>>10, mostGrowth>>10)
+	}
+	if !json.Valid(line) || !utf8.Valid(line) || strings.ContainsAny(string(line), "\x00\r\n") {
+		t.Errorf("the result is no line of JSON: %.200q", line)
+	}
+	if resp.Error != nil && strings.Contains(resp.Error.Message, hostile.Marker) {
+		t.Errorf("the message repeats the upstream's words: %s", resp.Error.Message)
+	}
+	t.Logf("the heap grew by %d KiB", growth>>10)
 }
 
 func outcomeOf(resp *gather.Response, lasts bool) hostile.Outcome {

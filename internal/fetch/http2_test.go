@@ -112,23 +112,31 @@ func TestClient_Fetch_sendsUnsafeRequestsOnce(t *testing.T) {
 	for _, want := range []struct {
 		method, body string
 		again        bool
+		keeps        string // the method of a request before, whose connection it takes
 	}{
-		{"POST", "text", false}, {"POST", "", false}, {"PATCH", "text", false}, {"PATCH", "", false},
-		{"PUT", "text", false}, {"DELETE", "", false}, {"GET", "", true}, {"HEAD", "", true},
+		{"POST", "text", false, "OPTIONS"}, {"POST", "", false, "OPTIONS"}, {"PATCH", "text", false, "OPTIONS"}, {"PATCH", "", false, "OPTIONS"},
+		{"PUT", "text", false, "OPTIONS"}, {"DELETE", "", false, "OPTIONS"}, {"OPTIONS", "", true, "OPTIONS"}, {"GET", "", true, "GET"}, {"HEAD", "", true, "GET"},
 	} {
 		for _, key := range []string{"", "Idempotency-Key", "x-idempotency-key"} {
 			t.Run(want.method+" "+want.body+" "+key, func(t *testing.T) {
 				var requests atomic.Int32
+				var first string
 				srv := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 					_, _ = io.ReadAll(r.Body)
-					if requests.Add(1) == 2 {
+					switch requests.Add(1) {
+					case 1:
+						first = r.RemoteAddr
+					case 2:
+						if r.RemoteAddr != first {
+							t.Error("the request came over another connection")
+						}
 						panic(http.ErrAbortHandler)
 					}
 				})
 				c := localClient(t)
-				wantOK(t, c.Fetch(t.Context(), get(srv.URL)), "")
-				r := get(srv.URL)
-				r.Method, r.BodyText = want.method, want.body
+				wantOK(t, c.Fetch(t.Context(), by(want.keeps, get(srv.URL))), "")
+				r := by(want.method, get(srv.URL))
+				r.BodyText = want.body
 				if key != "" {
 					r.Headers[key] = "agg_1/0"
 				}

@@ -31,6 +31,15 @@ const (
 	short = time.Second
 )
 
+// ways are methods by the way that a request for an http:// URL goes.
+var ways = [2]string{http.MethodGet, http.MethodOptions} // a cleartext, net/http's transport
+
+// by is the request with this method.
+func by(method string, r *gather.Request) *gather.Request {
+	r.Method = method
+	return r
+}
+
 // newClient is a client that closes its connections when the test ends.
 func newClient(tb testing.TB, o Options) *Client {
 	tb.Helper()

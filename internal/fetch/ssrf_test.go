@@ -46,9 +46,11 @@ func TestClient_Fetch_refusesWhatIsInside(t *testing.T) {
 				for _, target := range []string{
 					"http://" + host, "https://" + host, "http://" + host + ":" + port, redirector("http://" + host + ":" + port),
 				} {
-					resp := c.Fetch(t.Context(), plain(target))
-					if resp.Error == nil || resp.Error.Code != gather.CodeDestinationIPProhibited || !resp.Permanent {
-						t.Errorf("%s: %+v %+v, want it refused for good", target, resp, resp.Error)
+					for _, method := range ways {
+						resp := c.Fetch(t.Context(), by(method, plain(target)))
+						if resp.Error == nil || resp.Error.Code != gather.CodeDestinationIPProhibited || !resp.Permanent {
+							t.Errorf("%s %s: %+v %+v, want it refused for good", method, target, resp, resp.Error)
+						}
 					}
 				}
 			}
@@ -81,14 +83,17 @@ func TestClient_Fetch_refusesWhatIsNoHost(t *testing.T) {
 func TestClient_Fetch_dialsWhatItChecked(t *testing.T) {
 	addr := hostile.Serve(t, func(net.Conn) { t.Error("a connection was made") })
 	_, port, _ := net.SplitHostPort(addr)
-	c := newClient(t, Options{}).resolve(t, names)
-	w := c.watch()
-	wantError(t, c.Fetch(t.Context(), plain("http://changing.example:"+port)), gather.CodeConnectionRefused, "")
-	for range 3 {
-		wantError(t, c.Fetch(t.Context(), plain("http://changing.example:"+port)), gather.CodeDestinationIPProhibited, "127.0.0.1")
-	}
-	if dialed := w.addresses(); !slices.Equal(dialed, []string{"8.8.8.8:" + port}) {
-		t.Errorf("about to be connected to: %q", dialed)
+	for _, method := range ways {
+		c := newClient(t, Options{}).resolve(t, names)
+		w := c.watch()
+		r := by(method, plain("http://changing.example:"+port))
+		wantError(t, c.Fetch(t.Context(), r), gather.CodeConnectionRefused, "")
+		for range 3 {
+			wantError(t, c.Fetch(t.Context(), r), gather.CodeDestinationIPProhibited, "127.0.0.1")
+		}
+		if dialed := w.addresses(); !slices.Equal(dialed, []string{"8.8.8.8:" + port}) {
+			t.Errorf("%s: about to be connected to: %q", method, dialed)
+		}
 	}
 }
 
@@ -125,11 +130,13 @@ func TestClient_Fetch_opensNothingElse(t *testing.T) {
 		t.Run(allow, func(t *testing.T) {
 			c := newClient(t, Options{AllowNet: strings.Split(allow, ",")}).resolve(t, names)
 			c.watch()
-			for host := range strings.FieldsSeq(hosts.opens) {
-				wantError(t, c.Fetch(t.Context(), plain("http://"+host)), gather.CodeConnectionRefused, "") // by the test itself
-			}
-			for host := range strings.FieldsSeq(hosts.refuses) {
-				wantError(t, c.Fetch(t.Context(), plain("http://"+host)), gather.CodeDestinationIPProhibited, "")
+			for _, method := range ways {
+				for host := range strings.FieldsSeq(hosts.opens) {
+					wantError(t, c.Fetch(t.Context(), by(method, plain("http://"+host))), gather.CodeConnectionRefused, "") // by the test itself
+				}
+				for host := range strings.FieldsSeq(hosts.refuses) {
+					wantError(t, c.Fetch(t.Context(), by(method, plain("http://"+host))), gather.CodeDestinationIPProhibited, "")
+				}
 			}
 		})
 	}

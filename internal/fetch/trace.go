@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -22,11 +23,10 @@ const (
 // another, at once and without end, when an HTTP/2 server goes away or takes no stream.
 const mostHandshakes = 4
 
-// trace follows one hop. The transport may go on dialing in the background after
+// trace follows one hop. net/http's transport may go on dialing in the background after
 // the request has got another connection or has ended, so its calls come from
 // several goroutines, late ones included, and the phase never goes back.
 type trace struct {
-	hooks      httptrace.ClientTrace
 	phase      atomic.Int32
 	wrote      atomic.Bool  // the headers were written, at least to a buffer
 	handshakes atomic.Int32 // TLS connections that were begun
@@ -36,15 +36,18 @@ type trace struct {
 }
 
 func newTrace(unsafe bool, stop func()) *trace {
-	t := &trace{unsafe: unsafe, stop: stop}
-	t.hooks = httptrace.ClientTrace{
+	return &trace{unsafe: unsafe, stop: stop}
+}
+
+// follow has what is done under a context tell how far it is.
+func (t *trace) follow(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:          func(httptrace.DNSStartInfo) { t.reach(phaseLookup) },
 		ConnectStart:      func(string, string) { t.reach(phaseConnect) },
 		TLSHandshakeStart: t.handshake,
 		GotConn:           t.gotConn,
 		WroteHeaders:      func() { t.wrote.Store(true) },
-	}
-	return t
+	})
 }
 
 func (t *trace) reach(p phase) {

@@ -9,14 +9,15 @@ import (
 
 func TestTrace_neverGoesBack(t *testing.T) {
 	tr := newTrace(false, nil)
+	hooks := httptrace.ContextClientTrace(tr.follow(t.Context()))
 	for _, step := range []struct {
 		call func()
 		want phase
 	}{
-		{func() { tr.hooks.ConnectStart("tcp", "") }, phaseConnect},
-		{func() { tr.hooks.DNSStart(httptrace.DNSStartInfo{}) }, phaseConnect},
-		{func() { tr.hooks.GotConn(httptrace.GotConnInfo{}) }, phaseSend},
-		{func() { tr.hooks.TLSHandshakeStart() }, phaseSend}, // of the dial that lost to a free connection
+		{func() { hooks.ConnectStart("tcp", "") }, phaseConnect},
+		{func() { hooks.DNSStart(httptrace.DNSStartInfo{}) }, phaseConnect},
+		{func() { hooks.GotConn(httptrace.GotConnInfo{}) }, phaseSend},
+		{func() { hooks.TLSHandshakeStart() }, phaseSend}, // of the dial that lost to a free connection
 	} {
 		if step.call(); tr.at() != step.want {
 			t.Errorf("phase = %d, want %d", tr.at(), step.want)
@@ -28,6 +29,7 @@ func TestTrace_neverGoesBack(t *testing.T) {
 // still be at it.
 func TestTrace_mayHaveReached(t *testing.T) {
 	tr := newTrace(true, nil)
+	hooks := httptrace.ContextClientTrace(tr.follow(t.Context()))
 	check := func(at string, ended, failed bool) {
 		t.Helper()
 		if tr.mayHaveReached(true) != ended || tr.mayHaveReached(false) != failed {
@@ -36,9 +38,9 @@ func TestTrace_mayHaveReached(t *testing.T) {
 		}
 	}
 	check("while connecting", false, false)
-	tr.hooks.GotConn(httptrace.GotConnInfo{})
+	hooks.GotConn(httptrace.GotConnInfo{})
 	check("with a connection", true, false)
-	tr.hooks.WroteHeaders()
+	hooks.WroteHeaders()
 	check("with headers written", true, true)
 }
 
@@ -47,11 +49,12 @@ func TestTrace_mayHaveReached(t *testing.T) {
 func TestTrace_handshake(t *testing.T) {
 	stopped := false
 	tr := newTrace(false, func() { stopped = true })
+	hooks := httptrace.ContextClientTrace(tr.follow(t.Context()))
 	for i := range mostHandshakes + 1 {
 		if stopped {
 			t.Errorf("stopped at the handshake %d of %d", i, mostHandshakes)
 		}
-		tr.hooks.TLSHandshakeStart()
+		hooks.TLSHandshakeStart()
 	}
 	if !stopped {
 		t.Errorf("not stopped after %d handshakes", mostHandshakes+1)

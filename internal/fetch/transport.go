@@ -22,10 +22,16 @@ const (
 	streamWindow = 1 << 20
 )
 
-// newTransport returns the one transport of a client.
+// idleLimits are how many connections are kept that no request uses. A fan-out goes to
+// one host more often than not: all its connections may stay.
+func idleLimits(concurrency int) (perHost, most int) {
+	perHost = max(leastIdlePerHost, concurrency)
+	return perHost, max(maxIdleConns, 2*perHost)
+}
+
+// newTransport returns what sends the requests that a cleartext does not take.
 func newTransport(g *guard, concurrency int) *http.Transport {
-	// A fan-out goes to one host more often than not: all its connections may stay.
-	idlePerHost := max(leastIdlePerHost, concurrency)
+	idlePerHost, idleConns := idleLimits(concurrency)
 	return &http.Transport{
 		// No proxy, not even one from the environment: a proxy connects on our
 		// behalf to whatever the URL names, so the guard would only ever see the
@@ -33,7 +39,7 @@ func newTransport(g *guard, concurrency int) *http.Transport {
 		Proxy:                  nil,
 		DialContext:            g.dial,
 		ForceAttemptHTTP2:      true, // a DialContext of our own switches it off otherwise
-		MaxIdleConns:           max(maxIdleConns, 2*idlePerHost),
+		MaxIdleConns:           idleConns,
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    handshakeTimeout,
