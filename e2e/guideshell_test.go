@@ -158,7 +158,7 @@ func (sh *guideShell) run(command string) (code string) {
 	out := sh.log()
 	ended := out + ".code"
 	sh.send(fmt.Sprintf("{\n(exit $last)\n%s\n} >%s 2>&1 </dev/null\nlast=$?\necho $last >%s\n", command, out, ended))
-	eventually(sh, "it ends: "+command+"\n", func() bool {
+	within(sh, 3*patience, "it ends: "+command+"\n", func() bool { // some compile, beside other pages that do
 		text, _ := os.ReadFile(ended)
 		code = strings.TrimSpace(string(text))
 		return strings.HasSuffix(string(text), "\n")
