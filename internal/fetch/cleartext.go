@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -71,7 +72,7 @@ func (c *cleartext) roundTrip(ctx context.Context, h *hop, t *trace) (*http.Resp
 	if err := req.Write(head); err != nil {
 		return nil, err
 	}
-	hostPort := dialedHostPort(h)
+	hostPort := net.JoinHostPort(h.url.Hostname(), urlPort(h.url))
 	w := c.idle.take(hostPort)
 	if w != nil {
 		resp, err := w.roundTrip(ctx, head.Bytes(), req, t)
@@ -95,28 +96,16 @@ var heads = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // cleartextRequest is the hop as net/http is to write it, and whether its response may
 // come packed: net/http's transport asks for gzip under the same conditions.
 func cleartextRequest(h *hop) (req *http.Request, unpack bool) {
-	req = &http.Request{
-		Method: h.method, URL: h.url, Host: h.host, Header: h.header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	if h.method == http.MethodHead || h.header.Get("Accept-Encoding") != "" || h.header.Get("Range") != "" {
+	req = h.request()
+	if h.method == http.MethodHead || h.takesAnyCoding() {
 		return req, false
 	}
-	req.Header = h.header.Clone()
+	req.Header = maps.Clone(h.header)
 	req.Header["Accept-Encoding"] = acceptGzip
 	return req, true
 }
 
 var acceptGzip = []string{"gzip"}
-
-// dialedHostPort is what is dialed for a hop.
-func dialedHostPort(h *hop) string {
-	port := h.url.Port()
-	if port == "" {
-		port = "80"
-	}
-	return net.JoinHostPort(h.url.Hostname(), port)
-}
 
 func (c *cleartext) connect(ctx context.Context, hostPort string, t *trace) (*wire, error) {
 	dialed, err := c.dial(t.follow(ctx), "tcp", hostPort)

@@ -120,5 +120,5 @@ func (c *Client) roundTrip(ctx context.Context, h *hop, t *trace) (*http.Respons
 	if c.cleartext.takes(h) {
 		return c.cleartext.roundTrip(ctx, h, t)
 	}
-	return c.transport.RoundTrip(h.request(withDialDeadline(t.follow(ctx))))
+	return c.transport.RoundTrip(h.request().WithContext(withDialDeadline(t.follow(ctx))))
 }

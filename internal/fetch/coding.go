@@ -14,14 +14,19 @@ import (
 var packings = []string{"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"}
 
 // getsUnasked reports whether a response is packed in a way that nobody asked for.
-// Gzip alone is asked for, and unpacked, by net/http or here. Where the request says itself what it
-// accepts, or wants a part of what may be stored packed, it gets the bytes as they are.
+// Gzip alone is asked for, and unpacked, by net/http or by unpacked.
 func (h *hop) getsUnasked(resp *http.Response) bool {
-	if h.header.Get("Accept-Encoding") != "" || h.header.Get("Range") != "" {
+	if h.takesAnyCoding() {
 		return false
 	}
 	codings := strings.Split(strings.ToLower(strings.Join(resp.Header["Content-Encoding"], ",")), ",")
 	return slices.ContainsFunc(codings, func(c string) bool { return slices.Contains(packings, strings.TrimSpace(c)) })
+}
+
+// takesAnyCoding reports whether a request says itself what it accepts, or wants a part of
+// what may be stored packed: it gets the bytes as they are.
+func (h *hop) takesAnyCoding() bool {
+	return h.header.Get("Accept-Encoding") != "" || h.header.Get("Range") != ""
 }
 
 func unaskedCoding(host string) *fault {

@@ -17,9 +17,9 @@ const (
 var errUnasked = fmt.Errorf("the server goes on sending although nobody asks: %w", net.ErrClosed)
 
 // conn closes a connection over which a server goes on sending when nobody asks.
-// Over HTTP/1 net/http sees to that, and idleConns.sweep. Over HTTP/2 net/http would read, and answer, whatever
-// frames come until the connection has been idle for its time, on a whole processor
-// if need be.
+// Over HTTP/1 net/http sees to that, and idleConns.sweep. Over HTTP/2 net/http would
+// read, and answer, whatever frames come until the connection has been idle for its
+// time, on a whole processor if need be.
 type conn struct {
 	net.Conn
 	peer    Peer

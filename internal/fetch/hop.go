@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -72,6 +71,17 @@ func checkURL(u *url.URL) error {
 	return nil
 }
 
+// urlPort is the port that a URL stands for.
+func urlPort(u *url.URL) string {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
 func (h *hop) setHeader(name, value string) {
 	switch name = http.CanonicalHeaderKey(name); name {
 	case "Host":
@@ -106,10 +116,10 @@ func (h *hop) takeUserinfo() {
 // unsafe reports whether sending the hop twice may do twice as much.
 func (h *hop) unsafe() bool { return (&gather.Request{Method: h.method}).Unsafe() }
 
-// request is the hop for the transport. An unsafe one comes without GetBody: then
+// request is the hop as net/http writes it. An unsafe one comes without GetBody: then
 // the transport can't send it again by itself once it began to. Where the method
 // has no body, see trace.gotConn.
-func (h *hop) request(ctx context.Context) *http.Request {
+func (h *hop) request() *http.Request {
 	req := &http.Request{
 		Method: h.method, URL: h.url, Host: h.host, Header: h.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -122,5 +132,5 @@ func (h *hop) request(ctx context.Context) *http.Request {
 			req.GetBody = body
 		}
 	}
-	return req.WithContext(ctx)
+	return req
 }

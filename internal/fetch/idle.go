@@ -106,7 +106,7 @@ func (i *idleConns) remove(w *wire) {
 func (i *idleConns) sweep() {
 	begun := time.Now()
 	for _, e := range i.elements() {
-		i.check(e)
+		i.dropUnfit(e, e.Value.(*wire).isQuiet())
 	}
 	pause := min(max(sweepInterval, 50*time.Since(begun)), 10*sweepInterval)
 	i.mu.Lock()
@@ -128,12 +128,10 @@ func (i *idleConns) elements() []*list.Element {
 	return elements
 }
 
-// check closes the connection of an element of all that is not fit to be used again,
-// unless it has been taken since.
-func (i *idleConns) check(e *list.Element) {
-	w := e.Value.(*wire)
-	quiet := w.isQuiet()
-	if i.removeUnfit(w, e, quiet) {
+// dropUnfit closes the connection of an element of all unless it is quiet and its time is
+// not over, or it has been taken since.
+func (i *idleConns) dropUnfit(e *list.Element, quiet bool) {
+	if w := e.Value.(*wire); i.removeUnfit(w, e, quiet) {
 		_ = w.Close()
 	}
 }
@@ -152,9 +150,7 @@ func (i *idleConns) removeUnfit(w *wire, e *list.Element, quiet bool) bool {
 func (i *idleConns) close() {
 	i.shut()
 	for _, e := range i.elements() {
-		if w := e.Value.(*wire); i.removeUnfit(w, e, false) {
-			_ = w.Close()
-		}
+		i.dropUnfit(e, false)
 	}
 }
 

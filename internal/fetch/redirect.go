@@ -78,11 +78,7 @@ func becomesGet(method string, status int) bool {
 // origin is who may see a request's credentials: scheme, host and port, as in
 // browsers and curl. So https→http loses them, and so does http→https.
 func origin(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return u.Scheme + "://" + canonicalName(u.Hostname()) + ":" + port
+	return u.Scheme + "://" + canonicalName(u.Hostname()) + ":" + urlPort(u)
 }
 
 // secretParts mark header names that carry credentials: Authorization, Cookie,
