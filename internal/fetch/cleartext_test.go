@@ -16,18 +16,18 @@ import (
 	"gather/internal/hostile"
 )
 
-// answerEach serves every request with what answer returns for it, the number of the
-// connection and of its request, both from 1. "" closes the connection.
-func answerEach(t *testing.T, answer func(conn, request int) string) (url string, conns *atomic.Int32) {
+// answerEach serves every request with what answer returns for its number on its
+// connection, from 1. "" closes the connection.
+func answerEach(t *testing.T, answer func(request int) string) (url string, conns *atomic.Int32) {
 	conns = new(atomic.Int32)
 	addr := hostile.Serve(t, func(c net.Conn) {
-		number := int(conns.Add(1))
+		conns.Add(1)
 		r := bufio.NewReader(c)
 		for request := 1; ; request++ {
 			if _, err := http.ReadRequest(r); err != nil {
 				return
 			}
-			text := answer(number, request)
+			text := answer(request)
 			if _, err := io.WriteString(c, text); err != nil || text == "" {
 				return
 			}
@@ -62,11 +62,10 @@ func TestClient_Fetch_endsOfBodies(t *testing.T) {
 	} {
 		for _, method := range ways {
 			t.Run(name+"/"+method, func(t *testing.T) {
-				url, conns := answerEach(t, func(int, int) string { return want.answer })
+				url, conns := answerEach(t, func(int) string { return want.answer })
 				c := localClient(t)
 				for range 2 {
-					r := by(method, plain(url))
-					resp := c.Fetch(t.Context(), r)
+					resp := c.Fetch(t.Context(), by(method, plain(url)))
 					if (resp.Error != nil) != (want.status == 0) || resp.HTTPStatus != want.status || string(resp.Body) != want.body {
 						t.Fatalf("%d, %.20q, %+v", resp.HTTPStatus, resp.Body, resp.Error)
 					}
@@ -86,7 +85,7 @@ func TestClient_Fetch_bytesBehindBodies(t *testing.T) {
 		http.MethodGet:  "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nhello",
 		http.MethodHead: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
 	} {
-		url, conns := answerEach(t, func(int, int) string { return answer })
+		url, conns := answerEach(t, func(int) string { return answer })
 		c := localClient(t)
 		for range 3 {
 			wantOK(t, c.Fetch(t.Context(), by(method, plain(url))), "")
@@ -99,7 +98,7 @@ func TestClient_Fetch_bytesBehindBodies(t *testing.T) {
 
 func TestClient_Fetch_HEAD_keepsConnections(t *testing.T) {
 	for _, header := range []string{"Content-Length: 5", "Transfer-Encoding: chunked\r\nContent-Encoding: gzip"} {
-		url, conns := answerEach(t, func(int, int) string { return "HTTP/1.1 200 OK\r\n" + header + "\r\n\r\n" })
+		url, conns := answerEach(t, func(int) string { return "HTTP/1.1 200 OK\r\n" + header + "\r\n\r\n" })
 		c := localClient(t)
 		for range 2 {
 			wantOK(t, c.Fetch(t.Context(), by(http.MethodHead, plain(url))), "")
@@ -142,8 +141,7 @@ func TestClient_Fetch_cutBodies(t *testing.T) {
 					wantClosed(t, c)
 					close(closed)
 				})
-				r := by(method, plain("http://"+addr))
-				resp := newClient(t, Options{AllowNet: []string{"127.0.0.1"}, MaxBody: fuzzLimit}).Fetch(t.Context(), r)
+				resp := newClient(t, Options{AllowNet: []string{"127.0.0.1"}, MaxBody: fuzzLimit}).Fetch(t.Context(), by(method, plain("http://"+addr)))
 				if resp.Error != nil || !resp.Truncated || len(resp.Body) != fuzzLimit {
 					t.Errorf("%d bytes, truncated %v, %+v", len(resp.Body), resp.Truncated, resp.Error)
 				}
@@ -171,8 +169,7 @@ func TestClient_Fetch_unaskedBytes(t *testing.T) {
 					_, err = c.Write(flood)
 				}
 			})
-			r := by(method, plain("http://"+addr))
-			wantOK(t, localClient(t).Fetch(t.Context(), r), "hello")
+			wantOK(t, localClient(t).Fetch(t.Context(), by(method, plain("http://"+addr))), "hello")
 			close(answered)
 			<-ended
 		})
@@ -183,7 +180,7 @@ func TestClient_Fetch_unaskedBytes(t *testing.T) {
 func TestClient_Fetch_canceledBefore(t *testing.T) {
 	for _, method := range ways {
 		var requests atomic.Int32
-		url, conns := answerEach(t, func(int, int) string {
+		url, conns := answerEach(t, func(int) string {
 			requests.Add(1)
 			return "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 		})
@@ -248,8 +245,7 @@ func TestClient_Fetch_largeBodies(t *testing.T) {
 			AllowNet: []string{"127.0.0.1"}, MaxBody: 4 * mostUnasked, Observe: func(o Observation) { seen = o },
 		})
 		for range 2 {
-			r := by(method, plain(srv.URL))
-			wantOK(t, c.Fetch(t.Context(), r), large)
+			wantOK(t, c.Fetch(t.Context(), by(method, plain(srv.URL))), large)
 			if seen.Peer != PeerLoopback || seen.Code != "" {
 				t.Errorf("%s: observed %+v", method, seen)
 			}
@@ -304,11 +300,10 @@ func TestClient_Fetch_staleConnection(t *testing.T) {
 	const whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 	for _, method := range ways {
 		t.Run("a kept one without an answer/"+method, func(t *testing.T) {
-			url, conns := answerEach(t, func(_, request int) string { return map[int]string{1: whole}[request] })
+			url, conns := answerEach(t, func(request int) string { return map[int]string{1: whole}[request] })
 			c := localClient(t)
 			for range 3 {
-				r := by(method, plain(url))
-				wantOK(t, c.Fetch(t.Context(), r), "hello")
+				wantOK(t, c.Fetch(t.Context(), by(method, plain(url))), "hello")
 			}
 			if n := conns.Load(); n != 3 {
 				t.Errorf("%d connections, want 3", n)
@@ -329,9 +324,8 @@ func TestClient_Fetch_staleConnection(t *testing.T) {
 			wantError(t, c.Fetch(t.Context(), r), gather.CodeConnectionTerminated, "without an answer")
 		})
 		t.Run("a new one without an answer/"+method, func(t *testing.T) {
-			url, conns := answerEach(t, func(int, int) string { return "" })
-			r := by(method, plain(url))
-			wantError(t, localClient(t).Fetch(t.Context(), r), gather.CodeConnectionTerminated, "without an answer")
+			url, conns := answerEach(t, func(int) string { return "" })
+			wantError(t, localClient(t).Fetch(t.Context(), by(method, plain(url))), gather.CodeConnectionTerminated, "without an answer")
 			if n := conns.Load(); n != 1 {
 				t.Errorf("%d connections, want 1", n)
 			}

@@ -47,8 +47,7 @@ func TestClient_Fetch_explains(t *testing.T) {
 
 func (want failing) check(t *testing.T, method string) {
 	c, url := want.arrange(t)
-	r := get(url)
-	r.Method = method
+	r := by(method, get(url))
 	maps.Copy(r.Headers, want.headers)
 	if want.timeout {
 		r.Timeout = gather.After(short)

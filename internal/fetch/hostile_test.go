@@ -30,8 +30,7 @@ func TestClient_Fetch_withstands(t *testing.T) {
 
 func withstand(t *testing.T, u hostile.Upstream, ca *hostile.CA, method string) {
 	c := localClient(t).trust(ca.Certificate)
-	r := plain(u.Start(t, ca))
-	r.Method = method
+	r := by(method, plain(u.Start(t, ca)))
 	if u.Want.Lasts {
 		r.Timeout = gather.After(short)
 	}

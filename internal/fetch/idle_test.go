@@ -42,20 +42,25 @@ func wantClosed(t *testing.T, far net.Conn) {
 	}
 }
 
+// wantTaken takes as many connections to a host as it is given, and fails the test unless
+// they are these.
+func wantTaken(t *testing.T, idle *idleConns, hostPort string, wires ...*wire) {
+	t.Helper()
+	for _, want := range wires {
+		if got := idle.take(hostPort); got != want {
+			t.Errorf("took %p to %s, want %p", got, hostPort, want)
+		}
+	}
+}
+
 func TestIdleConns_take_lastOneFirst(t *testing.T) {
 	idle := newIdleConns(10, 10, time.Hour)
 	defer idle.close()
 	first, _ := idleWire(t, idle, "a:80")
 	other, _ := idleWire(t, idle, "b:80")
 	last, _ := idleWire(t, idle, "a:80")
-	for _, want := range []*wire{last, first, nil} {
-		if got := idle.take("a:80"); got != want {
-			t.Errorf("took %p, want %p", got, want)
-		}
-	}
-	if got := idle.take("b:80"); got != other {
-		t.Errorf("took %p, want %p", got, other)
-	}
+	wantTaken(t, idle, "a:80", last, first, nil)
+	wantTaken(t, idle, "b:80", other)
 }
 
 func TestIdleConns_take_quietOnes(t *testing.T) {
@@ -68,30 +73,22 @@ func TestIdleConns_take_quietOnes(t *testing.T) {
 	left, end := idleWire(t, idle, "a:80")
 	_ = end.Close()
 	left.await()
-	if got := idle.take("a:80"); got != good {
-		t.Errorf("took %p, want %p and neither %p nor %p", got, good, talking, left)
-	}
+	wantTaken(t, idle, "a:80", good)
 	wantClosed(t, far)
 }
 
 func TestIdleConns_put_withinLimits(t *testing.T) {
 	idle := newIdleConns(2, 3, time.Hour)
 	defer idle.close()
-	oldest, farOldest := idleWire(t, idle, "a:80")
+	_, farOldest := idleWire(t, idle, "a:80")
 	second, _ := idleWire(t, idle, "a:80")
 	_, farSurplus := idleWire(t, idle, "a:80")
 	wantClosed(t, farSurplus) // a host has enough
 	_, _ = idleWire(t, idle, "b:80")
 	last, _ := idleWire(t, idle, "c:80")
 	wantClosed(t, farOldest) // there are enough in all
-	for _, want := range []*wire{second, nil} {
-		if got := idle.take("a:80"); got != want {
-			t.Errorf("took %p, want %p, not %p", got, want, oldest)
-		}
-	}
-	if got := idle.take("c:80"); got != last {
-		t.Errorf("took %p, want %p", got, last)
-	}
+	wantTaken(t, idle, "a:80", second, nil)
+	wantTaken(t, idle, "c:80", last)
 }
 
 func TestIdleConns_put_roomOfTheSameHost(t *testing.T) {
@@ -100,11 +97,7 @@ func TestIdleConns_put_roomOfTheSameHost(t *testing.T) {
 	_, far := idleWire(t, idle, "a:80")
 	last, _ := idleWire(t, idle, "a:80")
 	wantClosed(t, far)
-	for _, want := range []*wire{last, nil} {
-		if got := idle.take("a:80"); got != want {
-			t.Errorf("took %p, want %p", got, want)
-		}
-	}
+	wantTaken(t, idle, "a:80", last, nil)
 }
 
 // TestIdleConns_take_expired has a sweep come late, as after a machine has slept.
@@ -114,9 +107,7 @@ func TestIdleConns_take_expired(t *testing.T) {
 		defer idle.close()
 		_, far := idleWire(t, idle, "a:80")
 		time.Sleep(sweepInterval / 2)
-		if got := idle.take("a:80"); got != nil {
-			t.Error("took a connection whose time was over")
-		}
+		wantTaken(t, idle, "a:80", nil) // its time is over
 		wantClosed(t, far)
 	})
 }
@@ -128,14 +119,10 @@ func TestIdleConns_sweep_expired(t *testing.T) {
 		first, farFirst := idleWire(t, idle, "a:80")
 		time.Sleep(40 * time.Second)
 		second, farSecond := idleWire(t, idle, "b:80")
-		if got := idle.take("a:80"); got != first {
-			t.Fatal("the first one is gone too early")
-		}
+		wantTaken(t, idle, "a:80", first)
 		idle.put(first) // its time begins again
 		time.Sleep(50 * time.Second)
-		if got := idle.take("b:80"); got != second {
-			t.Fatal("the second one is gone too early")
-		}
+		wantTaken(t, idle, "b:80", second)
 		time.Sleep(10*time.Second + sweepInterval)
 		wantClosed(t, farFirst)
 		idle.put(second) // nothing was idle any more
@@ -161,9 +148,7 @@ func TestIdleConns_sweep_unquiet(t *testing.T) {
 		if _, err := used.conn.Read(make([]byte, 1)); err != nil {
 			t.Errorf("the connection that a request uses is closed: %v", err)
 		}
-		if got := idle.take("a:80"); got != good {
-			t.Error("the connection over which nothing came is gone")
-		}
+		wantTaken(t, idle, "a:80", good)
 	})
 }
 
